@@ -1,0 +1,22 @@
+"""The components that come with the program, in one table."""
+
+from configs.registry import register
+from configs.schema import (
+    AudioFolderData,
+    BlackBoxConfig,
+    ByDesignConfig,
+    Esc50Data,
+    SmallCNNConfig,
+    SoundScenesData,
+    VGGConfig,
+)
+
+register("dataset", "sound_scenes", SoundScenesData, "datamodules.sound_scenes:SoundScenes")
+register("dataset", "esc50", Esc50Data, "datamodules.esc50:Esc50")
+register("dataset", "audio_folder", AudioFolderData, "datamodules.audio_folder:AudioFolder")
+
+register("backbone", "small_cnn", SmallCNNConfig, "models.backbones:SmallCNN")
+register("backbone", "vgg", VGGConfig, "models.vgg:VGG")
+
+register("model", "by_design", ByDesignConfig, "models.by_design:ByDesignClassifier")
+register("model", "black_box", BlackBoxConfig, "models.black_box:BlackBoxClassifier")
