@@ -1,0 +1,92 @@
+"""Decoders from a backbone's maps to non-negative NMF activations (Psi of Parekh et al. 2022)."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from configs.errors import InputError
+
+Shape = tuple[int, int, int]  # channels, frequency, time
+
+
+def deepest(shapes: Mapping[str, Shape], count: int = 3) -> list[str]:
+    """Names of the `count` deepest maps, shallow first."""
+    return list(shapes)[-count:]
+
+
+class LightDecoder(nn.Module):
+    """Reads the deepest maps with one linear map over channels and frequency each, then two short convolutions in time.
+
+    Every map keeps its own clock until it has been reduced to a few channels; it is then interpolated to the frame
+    rate of the STFT, so clips of any length pass. Cost is a few per cent of the backbone that it reads.
+    """
+
+    def __init__(self, shapes: Mapping[str, Shape], n_components: int, width: int = 96, kernel: int = 5) -> None:
+        super().__init__()
+        self.layers = deepest(shapes)
+        self.read = nn.ModuleList(
+            nn.Conv1d(shapes[layer][0] * shapes[layer][1], width, 1, bias=False) for layer in self.layers
+        )
+        self.norm = nn.BatchNorm1d(width)
+        self.mix = nn.Conv1d(width, width, kernel, padding=kernel // 2)
+        self.out = nn.Conv1d(width, n_components, kernel, padding=kernel // 2)
+
+    def forward(self, maps: Mapping[str, Tensor], n_frames: int) -> Tensor:
+        """Maps (B, C_l, F_l, T_l) -> activations (B, K, T) >= 0 at `n_frames` = T frames."""
+        hidden: Tensor | None = None
+        for layer, read in zip(self.layers, self.read, strict=True):
+            series = F.interpolate(read(maps[layer].flatten(1, 2)), size=n_frames, mode="linear", align_corners=False)
+            hidden = series if hidden is None else hidden + series
+        assert hidden is not None
+        hidden = F.relu(self.norm(hidden))
+        return F.softplus(self.out(F.relu(self.mix(hidden))))
+
+
+class PaperDecoder(nn.Module):
+    """The paper's network on the three deepest maps, with every size derived from the maps' shapes.
+
+    For the paper's maps (128 x 16, 256 x 8 and 512 x 4 channels x frequency) it has the 2.87 M parameters of the
+    published one (Parekh et al. 2022; layer list in the authors' `HNet_FtEx_general`). The three maps have to halve
+    in frequency from one to the next, as they do after pooling by two.
+    """
+
+    def __init__(self, shapes: Mapping[str, Shape], n_components: int) -> None:
+        super().__init__()
+        self.layers = deepest(shapes)
+        (c0, f0, _), (c1, f1, _), (c2, f2, _) = (shapes[layer] for layer in self.layers)
+        if not (f0 // 4 == f1 // 2 == f2 >= 1):
+            raise InputError(
+                f"model.decoder=paper needs three maps that halve in frequency, {self.layers} have {f0}, {f1} and {f2} "
+                "bins: use model.decoder=light"
+            )
+        side = max(c2 // 4, 1)
+        self.from1 = nn.Conv2d(c1, c1, 3, padding=1)
+        self.from2 = nn.Conv2d(c2, side, 3, padding=1)
+        self.from0 = nn.Conv2d(c0, c0, (4, 1), stride=(4, 1))
+        self.mix = nn.Conv2d(c1 + side + c0, c1, 3, padding=1)
+        self.collapse = nn.Conv2d(c1, c1, (f2, 1))
+        self.time1 = nn.Conv1d(c1, n_components, 5, padding=2)
+        self.time2 = nn.Conv1d(n_components, n_components, 5, padding=2)
+        self.n_frequencies = f2
+
+    def forward(self, maps: Mapping[str, Tensor], n_frames: int) -> Tensor:
+        """Maps (B, C_l, F_l, T_l) -> activations (B, K, T) >= 0 at `n_frames` = T frames."""
+        map0, map1, map2 = (maps[layer] for layer in self.layers)
+        steps = 4 * map2.shape[-1]
+        map1 = F.avg_pool2d(F.relu(self.from1(stretch(map1, steps))), (2, 1))
+        map2 = stretch(F.relu(self.from2(stretch(map2, steps // 2))), steps)
+        map0 = F.relu(self.from0(stretch(map0, steps)))
+        rows = self.n_frequencies
+        x = torch.cat([map1[:, :, :rows], map2[:, :, :rows], map0[:, :, :rows]], dim=1)
+        x = stretch(F.relu(self.mix(stretch(x, 2 * steps))), 4 * steps)
+        series = stretch(F.relu(self.collapse(x)), n_frames).squeeze(2)
+        return F.relu(self.time2(F.relu(self.time1(series))))
+
+
+def stretch(maps: Tensor, n_steps: int) -> Tensor:
+    """Maps (B, C, F, T) at `n_steps` time steps, linearly interpolated; frequency is left as it is."""
+    if maps.shape[-1] == n_steps:
+        return maps
+    return F.interpolate(maps, size=(maps.shape[-2], n_steps), mode="bilinear", align_corners=False)

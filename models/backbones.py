@@ -1,0 +1,80 @@
+"""Backbones: features in, named maps and one embedding out.
+
+The interface that any other network needs is `Backbone.forward`; CONTRIBUTING.md shows a complete one.
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from configs.schema import SmallCNNConfig
+
+
+class BackboneOutput(NamedTuple):
+    """`maps`: layer path -> (B, C_l, F_l, T_l), shallow to deep; `embedding`: (B, D)."""
+
+    maps: dict[str, Tensor]
+    embedding: Tensor
+
+
+class Backbone(nn.Module, ABC):
+    """A network from features to maps, on whose deepest three maps a bottleneck is built."""
+
+    @abstractmethod
+    def forward(self, features: Tensor, n_frames: Tensor | None = None) -> BackboneOutput:
+        """Features (B, 1, M, T), of which the first `n_frames` (B,) of each clip hold sound -> maps, embedding.
+
+        `n_frames=None` means that no clip is padded. Padding must not reach the embedding.
+        """
+
+
+def frame_mask(n_frames: Tensor | None, n_total: int, n_steps: int) -> Tensor | None:
+    """Mask (B, n_steps) of the time steps of a map that hold sound, where the input had `n_total` frames."""
+    if n_frames is None:
+        return None
+    steps = torch.ceil(n_frames * (n_steps / n_total)).clamp(min=1)
+    return torch.arange(n_steps, device=n_frames.device) < steps[:, None]
+
+
+def pool_time(series: Tensor, mask: Tensor | None) -> Tensor:
+    """Maximum plus mean over the valid time steps of (B, C, T) -> (B, C) (as PANNs do)."""
+    if mask is None:
+        return series.amax(dim=-1) + series.mean(dim=-1)
+    keep = mask[:, None, :].to(series.dtype)
+    mean = (series * keep).sum(dim=-1) / keep.sum(dim=-1)
+    return series.masked_fill(~mask[:, None, :], -torch.inf).amax(dim=-1) + mean
+
+
+class ConvBlock(nn.Sequential):
+    """Two 3 x 3 convolutions with batch normalisation and ReLU; halves time and frequency first if `pool`."""
+
+    def __init__(self, n_in: int, n_out: int, pool: bool) -> None:
+        layers: list[nn.Module] = [nn.MaxPool2d(2)] if pool else []
+        for n in (n_in, n_out):
+            layers += [nn.Conv2d(n, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
+        super().__init__(*layers)
+
+
+class SmallCNN(Backbone):
+    """A VGG-like network of about 0.3 M parameters that trains from scratch on two cores in minutes."""
+
+    def __init__(self, config: SmallCNNConfig, n_mels: int) -> None:
+        super().__init__()
+        self.input_norm = nn.BatchNorm2d(1)
+        widths = [1, *(config.width * 2**level for level in range(config.blocks))]
+        self.blocks = nn.ModuleList(
+            ConvBlock(n_in, n_out, pool=level > 0) for level, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False))
+        )
+        self.dropout = nn.Dropout2d(config.dropout)
+
+    def forward(self, features: Tensor, n_frames: Tensor | None = None) -> BackboneOutput:
+        """Maps `blocks.0` ... at 1, 1/2, 1/4 ... of the input's resolution; embedding of the deepest one."""
+        maps: dict[str, Tensor] = {}
+        x = self.input_norm(features)
+        for level, block in enumerate(self.blocks):
+            x = block(x)
+            maps[f"blocks.{level}"] = x
+        mask = frame_mask(n_frames, features.shape[-1], x.shape[-1])
+        return BackboneOutput(maps, pool_time(self.dropout(x).mean(dim=2), mask))
