@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,9 @@ SILENCE_PEAK = 2.0**-24
 
 # libsndfile reports this many frames for streams whose headers do not tell a length.
 _UNKNOWN_FRAMES = 1 << 62
+
+# No Ogg page is longer: header of 27 bytes, 255 segment sizes, 255 segments of 255 bytes.
+_OGG_PAGE_LIMIT = 27 + 255 + 255 * 255
 
 # Bytes of one sample in the uncompressed formats of wav files; the data chunk of others cannot be sized this way.
 _SAMPLE_BYTES = {"PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
@@ -61,6 +65,8 @@ def read_audio(path: Path, name: str | None = None) -> tuple[Samples, int]:
             frames = file.read(dtype="float32", always_2d=True)
     except (RuntimeError, OSError) as error:  # LibsndfileError is a RuntimeError
         raise _unreadable(path, name, error) from None
+    if _cut_ogg(path):
+        raise BadClip(name, "truncated: its last Ogg page is incomplete")
     if frames.shape[0] < expected:
         raise BadClip(name, f"truncated: {frames.shape[0]} frames where its header says {expected}")
     samples: Samples = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
@@ -154,6 +160,20 @@ def _wav_frames(path: Path) -> int | None:
                 block_align = int.from_bytes(file.read(14)[12:14], "little")
             file.seek(body + size + size % 2)
     return None
+
+
+def _cut_ogg(path: Path) -> bool:
+    """Whether an Ogg file ends inside a page: libsndfile then counts the whole pages only and says nothing."""
+    with path.open("rb") as file:
+        if file.read(4) != b"OggS":
+            return False
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _OGG_PAGE_LIMIT))
+        tail = file.read()
+    start = tail.rfind(b"OggS")
+    table = tail[start + 27 : start + 27 + tail[start + 26]] if len(tail) > start + 26 else b""
+    # A page is a header of 27 bytes, a table of segment sizes, and the segments.
+    return start < 0 or len(tail) - start < 28 or start + 27 + tail[start + 26] + sum(table) > len(tail)
 
 
 def _unreadable(path: Path, name: str, error: Exception) -> BadClip:

@@ -57,7 +57,7 @@ def _stratum(group: Sequence[Clip]) -> int | None:
 
 
 def _take(names: Sequence[str], sizes: dict[str, int], share: float) -> set[str]:
-    """Take recordings in turn while each brings the number of held-out clips nearer to the share; leave at least one."""
+    """Take recordings in turn while each brings the number of clips held nearer to the share; leave at least one."""
     wanted, taken, count = share * sum(sizes.values()), set[str](), 0
     for name in names:
         nearer = abs(count + sizes[name] - wanted) < abs(count - wanted)

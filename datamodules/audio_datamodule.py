@@ -1,0 +1,233 @@
+"""The data of a run: opens the cache, applies the bad-file policy and serves repeatable batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities import rank_zero_warn
+from torch.utils.data import DataLoader
+
+from configs.data_schema import AugmentationConfig, DataConfig
+from configs.errors import InputError
+from datamodules.batch import Batch
+from datamodules.cache_writer import build_or_open
+from datamodules.clip_dataset import ClipDataset, collate
+from datamodules.clip_source import SPLITS, Clip, ClipSource, Split
+from datamodules.sampling import EpochSampler, EvaluationSampler
+from datamodules.waveform_cache import WaveformCache
+
+_NAMED = 5  # bad files or classes named in one message
+
+
+class AudioDataModule(pl.LightningDataModule):
+    """Clips of a data set at the run's sample rate, with or without a Trainer.
+
+    The Trainer must not replace the samplers (`use_distributed_sampler=False`): they know the ranks themselves.
+
+    Attributes:
+        class_names: names of the C classes.
+        n_classes: C.
+        multi_label: whether a clip may carry several classes.
+        skipped: name -> reason of the clips left out under `data.on_bad_file=skip`; filled by `setup`.
+    """
+
+    def __init__(
+        self,
+        source: ClipSource,
+        config: DataConfig,
+        sample_rate: int,
+        augmentation: AugmentationConfig,
+        seed: int,
+        *,
+        min_samples: int = 1024,
+        progress: bool = True,
+    ) -> None:
+        """Take a data set; nothing is read before `prepare_data` or `setup`.
+
+        Args:
+            source: the data set.
+            config: clip length, batch size, workers, cache folder, bad-file policy.
+            sample_rate: of the run, in Hz.
+            augmentation: what training does to clips.
+            seed: seed of the run; order and augmentation follow from it.
+            min_samples: shorter clips are bad: one frame of the front end (its n_fft).
+            progress: show a progress bar while the cache is written.
+
+        Raises:
+            InputError: fewer than two classes, or clips shorter than one frame.
+        """
+        super().__init__()
+        self.source, self.config, self.sample_rate = source, config, sample_rate
+        self.augmentation, self.seed, self.min_samples, self.progress = augmentation, seed, min_samples, progress
+        self.class_names, self.multi_label = source.class_names, source.multi_label
+        self.n_classes = len(self.class_names)
+        self.n_samples = None if config.seconds is None else round(config.seconds * sample_rate)
+        self.skipped: dict[str, str] = {}
+        self._cache: WaveformCache | None = None
+        self._datasets: dict[Split, ClipDataset] = {}
+        if self.n_classes < 2:
+            raise InputError(
+                f"data set {source.name} has one class only ({', '.join(self.class_names)}); two are needed"
+            )
+        if self.n_samples is not None and self.n_samples < min_samples:
+            raise InputError(
+                f"data.seconds={config.seconds} is shorter than one analysis frame of {min_samples} samples"
+            )
+
+    def prepare_data(self) -> None:
+        """Write the cache if there is none (Lightning calls this on one process only)."""
+        self._build_or_open()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the cache, drop or refuse bad clips, and check that the splits can be trained on.
+
+        Raises:
+            InputError: bad clips under `data.on_bad_file=error`; too few clips; a class without training clips.
+        """
+        if self._datasets:
+            return
+        cache = self._build_or_open()
+        self._apply_policy(cache)
+        for split in SPLITS:
+            clips = tuple(clip for clip in self.source.splits[split] if clip.name not in self.skipped)
+            self._datasets[split] = ClipDataset(
+                self.source, clips, cache, self.n_classes, self.n_samples, self.augmentation, self.seed
+            )
+        try:
+            self._check_splits()
+        except InputError:
+            self._datasets.clear()
+            raise
+        self._cache = cache
+
+    def dataset(self, split: Split) -> ClipDataset:
+        """Return a split: `[index]` gives clips as they are, `[epoch, index]` as trained on."""
+        self.setup()
+        return self._datasets[split]
+
+    def clip(self, split: Split, index: int) -> Clip:
+        """Return name, target and recording of a clip by its `Batch.index`."""
+        return self.dataset(split).clips[index]
+
+    def batch(self, split: Split, indices: Sequence[int], stems: bool = False) -> Batch:
+        """Return chosen clips as they are (no augmentation), with their clean sources if asked for.
+
+        Raises:
+            InputError: stems were asked for and the data set has none.
+        """
+        dataset = self.dataset(split)
+        return collate([dataset.sample(int(index), stems) for index in indices], self.n_samples)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Serve the training split, shuffled and augmented by epoch; the last, smaller batch is left out."""
+        dataset, (rank, world) = self.dataset("train"), self._rank_and_world()
+        if len(dataset) // world < self.config.batch_size:
+            raise InputError(
+                f"{len(dataset)} training clips on {world} process(es) do not fill one batch of data.batch_size="
+                f"{self.config.batch_size}; set data.batch_size to {max(1, len(dataset) // world)} or less"
+            )
+        return self._loader(dataset, EpochSampler(len(dataset), self.seed, self._epoch, rank, world), drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Serve the validation split in order."""
+        return self._evaluation_loader("val")
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Serve the test split in order.
+
+        Raises:
+            InputError: there are no test clips.
+        """
+        if len(self.dataset("test")) == 0:
+            raise InputError(f"data set {self.source.name} has no test clips")
+        return self._evaluation_loader("test")
+
+    def describe(self) -> dict[str, int | float | str | None]:
+        """Return what a summary needs: clips per split, seconds, classes, clips skipped, the cache and its size."""
+        self.setup()
+        assert self._cache is not None  # noqa: S101 (setup opened it)
+        return {
+            **{split: len(self._datasets[split]) for split in SPLITS},
+            "seconds": self.config.seconds,
+            "classes": self.n_classes,
+            "skipped": len(self.skipped),
+            "cache": str(self._cache.folder),
+            "cache_bytes": self._cache.nbytes,
+        }
+
+    def _build_or_open(self) -> WaveformCache:
+        clips = [clip for split in SPLITS for clip in self.source.splits[split]]
+        root = Path(self.config.cache_dir)
+        return build_or_open(self.source, clips, self.sample_rate, root, self.min_samples, self.progress)
+
+    def _apply_policy(self, cache: WaveformCache) -> None:
+        if not cache.bad:
+            return
+        n_all = sum(len(clips) for clips in self.source.splits.values())
+        named = ", ".join(f"{name} ({reason})" for name, reason in list(cache.bad.items())[:_NAMED])
+        more = f" and {len(cache.bad) - _NAMED} more" if len(cache.bad) > _NAMED else ""
+        found = f"{len(cache.bad)} of {n_all} clips cannot be used: {named}{more}"
+        if self.config.on_bad_file == "error":
+            raise InputError(f"{found}; repair or remove them, or set data.on_bad_file=skip")
+        rank_zero_warn(f"{found}; left out (data.on_bad_file=skip)")
+        self.skipped = dict(cache.bad)
+
+    def _check_splits(self) -> None:
+        """Refuse splits that cannot be trained on or validated with."""
+        for split in ("train", "val"):
+            if not self._datasets[split]:
+                raise InputError(f"data set {self.source.name} has no usable clips in its {split} split")
+        n_train = len(self._datasets["train"])
+        if n_train < self.config.batch_size:
+            raise InputError(
+                f"{n_train} training clips do not fill one batch of data.batch_size={self.config.batch_size}; "
+                f"set data.batch_size to {n_train} or less"
+            )
+        seen: Counter[int] = Counter()
+        for clip in self._datasets["train"].clips:
+            present = [clip.target] if isinstance(clip.target, int) else [c for c, t in enumerate(clip.target) if t > 0]
+            seen.update(present)
+        absent = [name for number, name in enumerate(self.class_names) if seen[number] == 0]
+        if not absent:
+            return
+        message = f"no training clip of class {', '.join(absent[:_NAMED])}{', ...' if len(absent) > _NAMED else ''}"
+        if not self.multi_label:
+            raise InputError(f"{message}: give it recordings or take it out of the data")
+        rank_zero_warn(f"{message}: its scores will mean nothing")
+
+    def _evaluation_loader(self, split: Split) -> DataLoader[Any]:
+        dataset, (rank, world) = self.dataset(split), self._rank_and_world()
+        return self._loader(dataset, EvaluationSampler(len(dataset), rank, world), drop_last=False)
+
+    def _loader(
+        self, dataset: ClipDataset, sampler: EpochSampler | EvaluationSampler, drop_last: bool
+    ) -> DataLoader[Any]:
+        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        return DataLoader(
+            dataset,
+            batch_size=self.config.batch_size,
+            sampler=sampler,
+            num_workers=self.config.num_workers,
+            collate_fn=partial(collate, n_samples=self.n_samples),
+            drop_last=drop_last,
+            pin_memory=on_gpu,
+            persistent_workers=self.config.num_workers > 0,
+            # Its own generator: a loader draws a seed for its workers from the global stream otherwise, at moments that
+            # differ between a resumed and an uninterrupted run.
+            generator=torch.Generator().manual_seed(self.seed),
+        )
+
+    def _epoch(self) -> int:
+        if self.trainer is None:
+            return 0
+        current: Any = self.trainer.fit_loop.epoch_progress.current  # its annotation hides `processed`
+        return int(current.processed)
+
+    def _rank_and_world(self) -> tuple[int, int]:
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
