@@ -1,0 +1,191 @@
+"""Layers onto the typed schema: unknown keys and wrong types are refused here, in one line that names the key."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from configs.errors import CommandError
+from configs.fields import Setting, choices, is_optional, settings, takes_text, type_text, value_text
+from configs.layers import Layer, Raw, problem_of, read_value
+from configs.registry import component, names, nearest
+from configs.schema import CallbacksConfig, Config
+
+NODES = {"data": "dataset", "backbone": "backbone", "model": "model"}
+"""Groups whose settings depend on the component chosen by `name`."""
+
+
+def merge(layers: Sequence[Layer]) -> Config:
+    """Merge layers, the last one strongest, onto the schema of the chosen components, and check the result.
+
+    Raises:
+        CommandError: Unknown component or key, wrong type, unresolved interpolation, missing or contradictory settings.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    chosen = _chosen(layers)
+    replaced = node_types(chosen)
+    known = {setting.key: setting for setting in settings(Config, replaced=replaced)}
+    config = OmegaConf.structured(Config)
+    for node, node_type in replaced.items():
+        config[node] = OmegaConf.structured(node_type)
+        if node in chosen:
+            config[node].name = chosen[node]
+    for layer in _without_leftovers(layers, chosen, known):
+        for key, value in layer.values.items():
+            _set(config, key, value, known, layer)
+    try:
+        OmegaConf.resolve(config)
+        if missing := sorted(OmegaConf.missing_keys(config)):
+            raise CommandError(f"missing: {', '.join(missing)}; give each as key=value")
+        result = OmegaConf.to_object(config)
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
+        raise CommandError(_short(error)) from error
+    assert isinstance(result, Config)  # noqa: S101 - narrows the type, cannot fail
+    if problems := list(_problems(result)):
+        raise CommandError("; ".join(problems))
+    return result
+
+
+def node_types(chosen: Mapping[str, str]) -> dict[str, type]:
+    """Return, for the groups that depend on the registry, the dataclass that stands there.
+
+    Raises:
+        CommandError: A chosen name is not registered; the message names the nearest.
+    """
+    types = {node: component(NODES[node], name).config for node, name in chosen.items()}
+    fields = [(name, component("callback", name).config) for name in names("callback")]
+    types["callbacks"] = dataclasses.make_dataclass(
+        "Callbacks",
+        [(name, config, dataclasses.field(default_factory=config)) for name, config in fields],
+        bases=(CallbacksConfig,),
+    )
+    return types
+
+
+def _chosen(layers: Sequence[Layer]) -> dict[str, str]:
+    """Return the component chosen for each node: the strongest layer that names one, or the schema's default."""
+    default = Config()
+    chosen = {node: str(getattr(default, node).name) for node in NODES}
+    for layer in layers:
+        chosen.update({node: str(layer.values[f"{node}.name"]) for node in NODES if f"{node}.name" in layer.values})
+    return chosen
+
+
+def _without_leftovers(layers: Sequence[Layer], chosen: Mapping[str, str], known: Mapping[str, Setting]) -> list[Layer]:
+    """Drop what a file says about a component that a stronger layer has replaced by another one.
+
+    So `experiment=esc10_by_design model.name=black_box` works though the file sets model.n_components.
+    """
+    current = _chosen(())
+    kept = []
+    for layer in layers:
+        current |= {node: str(layer.values[f"{node}.name"]) for node in NODES if f"{node}.name" in layer.values}
+        stale: set[str] = set()
+        for node, name in current.items():
+            if layer.source and name != chosen[node]:
+                replaced_type = component(NODES[node], name).config
+                stale |= {setting.key for setting in settings(replaced_type, node)} - set(known)
+        kept.append(Layer(layer.source, {key: value for key, value in layer.values.items() if key not in stale}))
+    return kept
+
+
+def _set(config: Any, key: str, value: Any, known: Mapping[str, Setting], layer: Layer) -> None:  # noqa: ANN401
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    setting = known.get(key) or _owner(key, known)
+    if setting is None:
+        if (value is None or value == {}) and layer.source and _is_group(key, known):
+            return  # an empty group in a file, such as "callbacks:"
+        raise CommandError(layer.where() + _unknown(key, value, known))
+    typed = _typed(key, value, setting.annotation)
+    try:
+        OmegaConf.update(config, key, typed, merge=isinstance(typed, dict))
+    except (OmegaConfBaseException, TypeError, ValueError) as error:
+        raise CommandError(layer.where() + _wrong_type(key, value, setting.annotation)) from error
+
+
+def _owner(key: str, known: Mapping[str, Setting]) -> Setting | None:
+    """Return the setting of which `key` is an entry, if that setting is itself a mapping."""
+    parents = (key.rsplit(".", count)[0] for count in range(1, key.count(".") + 1))
+    found = next((known[parent] for parent in parents if parent in known), None)
+    return found if found is not None and "dict[" in str(found.annotation) else None
+
+
+def _typed(key: str, value: Any, annotation: Any) -> Any:  # noqa: ANN401
+    """Read a value of the command line as its setting's type wants it; `none` means None where None is allowed."""
+    if is_optional(annotation) and isinstance(value, str) and value.lower() in ("none", "null", ""):
+        return None
+    if not isinstance(value, Raw):
+        return value
+    if takes_text(annotation):
+        quoted = re.fullmatch(r"""(["'])(.*)\1""", value, re.DOTALL)
+        return quoted[2] if quoted else str(value) or None
+    if annotation is int and re.fullmatch(r"[+-]?\d+", value):
+        return int(value)  # YAML would read 010 as 8
+    return read_value(key, value)
+
+
+def _is_group(key: str, known: Mapping[str, Setting]) -> bool:
+    return key in NODES or key == "callbacks" or any(name.startswith(f"{key}.") for name in known)
+
+
+def _unknown(key: str, value: Any, known: Mapping[str, Setting]) -> str:  # noqa: ANN401
+    if _is_group(key, known):
+        name = f"name={value}" if key in NODES else "KEY=VALUE"
+        return f"{key}={value_text(value)}: '{key}' is a group of settings; write {key}.{name}"
+    head = key.rpartition(".")[0]
+    if head in known:
+        return f"unknown key {key}: {head} is a single value ({type_text(known[head].annotation)})"
+    for node, kind in NODES.items():
+        owners = [name for name in names(kind) if key in {s.key for s in settings(component(kind, name).config, node)}]
+        if owners:
+            return f"unknown key {key}: it belongs to {node}.name={' or '.join(owners)}"
+    same_end = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    groups = list({name.rpartition(".")[0] for name in known} - {""})
+    siblings = [name for name in known if name.rpartition(".")[0] == head]
+    hint = nearest(key, siblings) or (
+        f", did you mean '{same_end[0]}'?" if same_end else nearest(key, [*known, *groups])
+    )
+    return f"unknown key {key}{hint or '; --help shows all keys'}"
+
+
+def _wrong_type(key: str, value: Any, annotation: Any) -> str:  # noqa: ANN401
+    message = f"{key}={value_text(value)}: expected {type_text(annotation)}"
+    if words := choices(annotation):
+        return message + nearest(str(value).lower(), words)
+    if value is None or value == "":
+        return f"{message}, got nothing"
+    if annotation in (int, int | None):
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return message
+        return f"{message}; write {int(number)}" if math.isfinite(number) and number.is_integer() else message
+    return message
+
+
+def _problems(config: Config) -> Iterator[str]:
+    """Yield what the settings' own checks find, and every float that is not finite."""
+    groups: list[tuple[str, Any]] = [("", config)]
+    while groups:
+        key, group = groups.pop(0)
+        if hasattr(group, "problems"):
+            yield from group.problems()
+        for item in dataclasses.fields(group):
+            value = getattr(group, item.name)
+            full = f"{key}.{item.name}" if key else item.name
+            if dataclasses.is_dataclass(value):
+                groups.append((full, value))
+            elif isinstance(value, float) and not math.isfinite(value):
+                yield f"{full}={value} must be a finite number"
+
+
+def _short(error: Exception) -> str:
+    """Return an OmegaConf error in one line, with the key in front."""
+    key = getattr(error, "full_key", None)
+    first = problem_of(Exception(str(error).split("\n")[0]))
+    return f"{key}: {first}" if key else first
