@@ -35,12 +35,9 @@ class LightDecoder(nn.Module):
 
     def forward(self, maps: Mapping[str, Tensor], n_frames: int) -> Tensor:
         """Maps (B, C_l, F_l, T_l) -> activations (B, K, T) >= 0 at `n_frames` = T frames."""
-        hidden: Tensor | None = None
-        for layer, read in zip(self.layers, self.read, strict=True):
-            series = F.interpolate(read(maps[layer].flatten(1, 2)), size=n_frames, mode="linear", align_corners=False)
-            hidden = series if hidden is None else hidden + series
-        assert hidden is not None
-        hidden = F.relu(self.norm(hidden))
+        series = [read(maps[layer].flatten(1, 2)) for layer, read in zip(self.layers, self.read, strict=True)]
+        clocked = [F.interpolate(s, size=n_frames, mode="linear", align_corners=False) for s in series]
+        hidden = F.relu(self.norm(torch.stack(clocked).sum(dim=0)))
         return F.softplus(self.out(F.relu(self.mix(hidden))))
 
 

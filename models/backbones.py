@@ -4,6 +4,7 @@ The interface that any other network needs is `Backbone.forward`; CONTRIBUTING.m
 """
 
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -28,6 +29,25 @@ class Backbone(nn.Module, ABC):
 
         `n_frames=None` means that no clip is padded. Padding must not reach the embedding.
         """
+
+
+class BackboneShape(NamedTuple):
+    """`maps`: layer path -> (C_l, F_l, T_l); `embedding`: D; of a clip of `n_frames` frames."""
+
+    maps: dict[str, tuple[int, int, int]]
+    embedding: int
+    n_frames: int
+
+
+@torch.no_grad()
+def measure(backbone: Backbone, n_mels: int, n_frames: int = 216) -> BackboneShape:
+    """Shapes of a backbone's outputs, found by running it once on silence; its state stays as it was."""
+    training = backbone.training
+    backbone.eval()
+    output = backbone(torch.zeros(1, 1, n_mels, n_frames))
+    backbone.train(training)
+    shapes = {name: (int(m.shape[1]), int(m.shape[2]), int(m.shape[3])) for name, m in output.maps.items()}
+    return BackboneShape(shapes, int(output.embedding.shape[-1]), n_frames)
 
 
 def frame_mask(n_frames: Tensor | None, n_total: int, n_steps: int) -> Tensor | None:
@@ -65,7 +85,7 @@ class SmallCNN(Backbone):
         self.input_norm = nn.BatchNorm2d(1)
         widths = [1, *(config.width * 2**level for level in range(config.blocks))]
         self.blocks = nn.ModuleList(
-            ConvBlock(n_in, n_out, pool=level > 0) for level, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False))
+            ConvBlock(n_in, n_out, pool=level > 0) for level, (n_in, n_out) in enumerate(pairwise(widths))
         )
         self.dropout = nn.Dropout2d(config.dropout)
 

@@ -1,0 +1,72 @@
+"""The by-design classifier: backbone, NMF bottleneck, and nothing after it but a sum."""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from configs.schema import ByDesignConfig, Config
+from datamodules.batch import Batch
+from models.backbones import measure
+from models.classifier import Analysis, AudioClassifier
+from models.nmf_bottleneck import BottleneckOutput, NMFBottleneck
+
+WATCH_EVERY = 20  # training steps between two measurements of the loss terms' shares of the gradient
+
+
+class ByDesignClassifier(AudioClassifier[BottleneckOutput]):
+    """Trunk, activations and decision trained together (Parekh et al. 2024): L = L_class + alpha L_NMF + beta ||H||_1.
+
+    The decision is the sum of `bottleneck.contributions`; the dictionary is learned before the first step by
+    `prepare`, or read from `model.dictionary`.
+    """
+
+    def __init__(self, config: Config, class_names: tuple[str, ...], multi_label: bool) -> None:
+        super().__init__(config, class_names, multi_label)
+        self.settings = cast(ByDesignConfig, config.model)
+        shapes = measure(self.backbone, config.front_end.n_mels).maps
+        self.bottleneck = NMFBottleneck(self.settings, shapes, self.front_end.n_bins, self.n_classes, multi_label)
+
+    def respond(self, analysis: Analysis) -> BottleneckOutput:
+        """Classify by the components that the backbone finds active."""
+        maps = self.backbone(analysis.features, analysis.n_frames).maps
+        output: BottleneckOutput = self.bottleneck(maps, analysis.features.shape[-1], analysis.mask)
+        return output
+
+    def loss_terms(self, response: BottleneckOutput, analysis: Analysis, batch: Batch) -> dict[str, Tensor]:
+        """Classification, alpha times the mean squared error of W H, beta times the mean activation."""
+        terms = super().loss_terms(response, analysis, batch)
+        with torch.autocast(response.activations.device.type, enabled=False):
+            activations = response.activations.float()
+            target = self.front_end.log_magnitude(analysis.spectrum)
+            error = (target - self.bottleneck.reconstruction(activations)).square()
+            terms["reconstruction"] = self.settings.reconstruction_weight * mean_over_sound(error, analysis.mask)
+            terms["sparsity"] = self.settings.sparsity_weight * mean_over_sound(activations, analysis.mask)
+        return terms
+
+    def watch_training(self, response: BottleneckOutput, terms: dict[str, Tensor], batch_idx: int) -> None:
+        """Log each loss term's share of the gradient that reaches the activations."""
+        if batch_idx % WATCH_EVERY or not response.activations.requires_grad:
+            return
+        norms = {
+            name: torch.autograd.grad(term, response.activations, retain_graph=True, allow_unused=True)[0]
+            for name, term in terms.items()
+        }
+        sizes = {name: g.float().norm() for name, g in norms.items() if g is not None}
+        total = torch.stack(list(sizes.values())).sum().clamp_min(1e-20)
+        shares = {f"train/gradient_share/{name}": size / total for name, size in sizes.items()}
+        self.log_dict(shares, on_step=False, on_epoch=True, batch_size=1)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's signature
+        """Step, then put a trained dictionary back on its constraint."""
+        super().optimizer_step(*args, **kwargs)
+        if self.settings.train_dictionary:
+            self.bottleneck.project_dictionary()
+
+
+def mean_over_sound(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean of (B, F or K, T) over rows and the frames of `mask` (B, T) that hold sound."""
+    if mask is None:
+        return values.mean()
+    keep = mask[:, None, :].to(values.dtype)
+    return (values * keep).sum() / (keep.sum() * values.shape[1])
