@@ -60,6 +60,7 @@ def clip_generator(seed: int, epoch: int, index: int, stream: int = 0) -> np.ran
         index: position of the clip in its split.
         stream: which consumer draws (0 waveform augmentation; others pick their own number so as not to share draws).
     """
-    return np.random.Generator(
-        np.random.Philox(key=[seed & _UINT64, stream & _UINT64], counter=[0, 0, epoch & _UINT64, index & _UINT64])
-    )
+    # As uint64 arrays: NumPy would turn a list of large integers into floats, and different keys into equal ones.
+    key = np.array([seed & _UINT64, stream & _UINT64], dtype=np.uint64)
+    counter = np.array([0, 0, epoch & _UINT64, index & _UINT64], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
