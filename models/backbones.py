@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from configs.schema import SmallCNNConfig
@@ -67,14 +68,28 @@ def pool_time(series: Tensor, mask: Tensor | None) -> Tensor:
     return series.masked_fill(~mask[:, None, :], -torch.inf).amax(dim=-1) + mean
 
 
-class ConvBlock(nn.Sequential):
-    """Two 3 x 3 convolutions with batch normalisation and ReLU; halves time and frequency first if `pool`."""
+class ConvBlock(nn.Module):
+    """3 x 3 convolutions, each with batch normalisation and ReLU, at one resolution.
 
-    def __init__(self, n_in: int, n_out: int, pool: bool) -> None:
-        layers: list[nn.Module] = [nn.MaxPool2d(2)] if pool else []
-        for n in (n_in, n_out):
-            layers += [nn.Conv2d(n, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
-        super().__init__(*layers)
+    Padded time steps are kept at zero throughout, just as beyond the edge of a clip, so that they change nothing.
+    """
+
+    def __init__(self, n_in: int, channels: tuple[int, ...], bias: bool = False) -> None:
+        super().__init__()
+        sizes = list(pairwise((n_in, *channels)))
+        self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1, bias=bias) for i, o in sizes)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(o) for _, o in sizes)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Maps (B, C, F, T), time steps that hold sound (B, T) -> (B, C', F, T)."""
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = keep_sound(F.relu(norm(convolution(x))), mask)
+        return x
+
+
+def keep_sound(maps: Tensor, mask: Tensor | None) -> Tensor:
+    """Maps (B, C, F, T) with the time steps outside `mask` (B, T) at zero."""
+    return maps if mask is None else maps * mask[:, None, None, :].to(maps.dtype)
 
 
 class SmallCNN(Backbone):
@@ -84,17 +99,16 @@ class SmallCNN(Backbone):
         super().__init__()
         self.input_norm = nn.BatchNorm2d(1)
         widths = [1, *(config.width * 2**level for level in range(config.blocks))]
-        self.blocks = nn.ModuleList(
-            ConvBlock(n_in, n_out, pool=level > 0) for level, (n_in, n_out) in enumerate(pairwise(widths))
-        )
+        self.blocks = nn.ModuleList(ConvBlock(n_in, (n_out, n_out)) for n_in, n_out in pairwise(widths))
         self.dropout = nn.Dropout2d(config.dropout)
 
     def forward(self, features: Tensor, n_frames: Tensor | None = None) -> BackboneOutput:
         """Maps `blocks.0` ... at 1, 1/2, 1/4 ... of the input's resolution; embedding of the deepest one."""
         maps: dict[str, Tensor] = {}
-        x = self.input_norm(features)
+        total = features.shape[-1]
+        x = keep_sound(self.input_norm(features), frame_mask(n_frames, total, total))
         for level, block in enumerate(self.blocks):
-            x = block(x)
-            maps[f"blocks.{level}"] = x
-        mask = frame_mask(n_frames, features.shape[-1], x.shape[-1])
+            x = F.max_pool2d(x, 2) if level else x
+            x = maps[f"blocks.{level}"] = block(x, frame_mask(n_frames, total, x.shape[-1]))
+        mask = frame_mask(n_frames, total, x.shape[-1])
         return BackboneOutput(maps, pool_time(self.dropout(x).mean(dim=2), mask))

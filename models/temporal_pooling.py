@@ -60,7 +60,7 @@ class StatisticsPooling(nn.Module):
         change = torch.diff(kept, dim=-1).abs()
         if mask is not None:
             change = change * mask[:, None, 1:].to(change.dtype)
-        smooth = F.avg_pool1d(kept, SMOOTHING, stride=1, padding=SMOOTHING // 2, count_include_pad=False)
+        smooth = F.avg_pool1d(kept, SMOOTHING, stride=1, padding=SMOOTHING // 2)  # silence beyond the clip
         if mask is not None:
             smooth = smooth * mask[:, None, :].to(smooth.dtype)
         mean = kept.sum(dim=-1) / count
@@ -82,8 +82,8 @@ def spread(series: Tensor, count: Tensor) -> Tensor:
     """Standard deviation (B, K) over `count` frames, exactly zero for silence and with a finite slope there."""
     mean = series.sum(dim=-1) / count
     variance = (series.square().sum(dim=-1) / count - mean.square()).clamp_min(0)
-    floor = 1e-4
-    return (variance + floor**2).sqrt() - floor
+    floor = 1e-4  # sqrt(v + floor^2) - floor, written so that it is exactly zero at v = 0
+    return variance / ((variance + floor**2).sqrt() + floor)
 
 
 class AttentionPooling(nn.Module):

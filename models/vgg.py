@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from configs.errors import InputError
 from configs.schema import VGGConfig
-from models.backbones import Backbone, BackboneOutput, frame_mask
+from models.backbones import Backbone, BackboneOutput, ConvBlock, frame_mask, keep_sound
 
 CHANNELS = ((16, 16), (32, 32), (64, 64), (128, 128), (256, 256), (512,))
 SMALLEST = 128  # mel bands and frames that survive six halvings and a 2 x 2 convolution
@@ -23,15 +23,11 @@ class VGG(Backbone):
         super().__init__()
         if n_mels < SMALLEST:
             raise InputError(f"backbone.name=vgg needs front_end.n_mels of at least {SMALLEST}, got {n_mels}")
-        blocks, n_in = [], 1
-        for channels in CHANNELS:
-            layers: list[nn.Module] = []
-            for n_out in channels:
-                layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out), nn.ReLU()]
-                n_in = n_out
-            blocks.append(nn.Sequential(*layers))
-        self.blocks = nn.ModuleList(blocks)
-        self.top = nn.Sequential(nn.Conv2d(n_in, 1024, 2), nn.BatchNorm2d(1024), nn.ReLU())
+        n_ins = (1, *(channels[-1] for channels in CHANNELS))
+        self.blocks = nn.ModuleList(
+            ConvBlock(n_in, channels, bias=True) for n_in, channels in zip(n_ins, CHANNELS, strict=False)
+        )
+        self.top = nn.Sequential(nn.Conv2d(n_ins[-1], 1024, 2), nn.BatchNorm2d(1024), nn.ReLU())
         self.adapt = nn.Sequential(nn.Conv2d(1024, 256, 1), nn.ReLU())
         self.dropout = nn.Dropout(config.dropout)
 
@@ -43,12 +39,13 @@ class VGG(Backbone):
                 "raise data.seconds or lower front_end.hop_length"
             )
         maps: dict[str, Tensor] = {}
-        x = features
+        total = features.shape[-1]
+        x = keep_sound(features, frame_mask(n_frames, total, total))
         for level, block in enumerate(self.blocks):
-            maps[f"blocks.{level}"] = block(x)
+            maps[f"blocks.{level}"] = block(x, frame_mask(n_frames, total, x.shape[-1]))
             x = F.max_pool2d(maps[f"blocks.{level}"], 2)
         top = self.adapt(self.top(x)).amax(dim=2)
-        mask = frame_mask(n_frames, features.shape[-1], top.shape[-1])
+        mask = frame_mask(n_frames, total, top.shape[-1])
         if mask is not None:
             top = top.masked_fill(~mask[:, None, :], 0.0)  # after a ReLU zero is the smallest value
         return BackboneOutput(maps, self.dropout(top.amax(dim=-1)))
