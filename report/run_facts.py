@@ -1,0 +1,65 @@
+"""What places the figures of a run: its cost, the versions it ran with, and its row in the final table."""
+
+import importlib.metadata
+import platform
+import resource
+import sys
+from typing import Any
+
+from report.summary_table import Row
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide results."""
+    packages = ("soundglass", "torch", "pytorch-lightning", "torchmetrics", "numpy")
+    return {"version/python": platform.python_version()} | {
+        f"version/{name}": importlib.metadata.version(name) for name in packages
+    }
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident memory of this process so far, in MB (10^6 bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def count_flops(model: Any, *inputs: Any) -> int:  # noqa: ANN401
+    """Return the floating-point operations of matrix products and convolutions in one evaluation of `model(*inputs)`.
+
+    A multiplication and an addition count as two; Fourier transforms and element-wise work are not counted.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    training = model.training
+    model.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(*inputs)
+    model.train(training)
+    return int(counter.get_total_flops())
+
+
+def beside(twin: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of a twin under names that fit into the summary of the run it stands beside."""
+    kept = ("test/", "seconds/", "best/", "parameters", "flops_per_clip", "run")
+    return {f"twin/{name}": value for name, value in twin.items() if name.startswith(kept)}
+
+
+def summary_rows(summary: dict[str, Any]) -> list[Row]:
+    """Return a row of the final table for the run, and one for its twin if it has one."""
+    rows = [_row(str(summary["model"]), summary)]
+    twin = {name.removeprefix("twin/"): value for name, value in summary.items() if name.startswith("twin/")}
+    return [*rows, _row("black_box (twin)", twin)] if twin else rows
+
+
+def _row(name: str, figures: dict[str, Any]) -> Row:
+    scores = {key: value for key, value in figures.items() if key in ("test/accuracy", "test/map")}
+    return {
+        "model": name,
+        **scores,
+        "n": figures["test/n"],
+        "parameters": figures["parameters"],
+        "MFLOP/clip": figures["flops_per_clip"] / 1e6,
+        "fit s": figures["seconds/fit"],
+        "test s": figures["seconds/test"],
+    }
