@@ -130,5 +130,9 @@ def experiment_file(name: str) -> Path:
 
 def problem_of(error: Exception) -> str:
     """Return an exception's own message in one line."""
-    text = str(getattr(error, "strerror", None) or error)
-    return " ".join(text.split())
+    text = str(getattr(error, "strerror", None) or getattr(error, "problem", None) or error)
+    if hasattr(error, "full_key"):
+        text = text.split("\n")[0]  # OmegaConf adds lines about its own types
+    mark = getattr(error, "problem_mark", None)  # PyYAML's place of the problem
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return " ".join(text.split()) + place

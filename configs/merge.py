@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from configs.errors import CommandError
-from configs.fields import Setting, choices, is_optional, settings, takes_text, type_text, value_text
+from configs.fields import Setting, alternatives, choices, is_optional, settings, takes_text, type_text, value_text
 from configs.layers import Layer, Raw, problem_of, read_value
-from configs.registry import component, names, nearest
-from configs.schema import CallbacksConfig, Config
+from configs.registry import callbacks_type, component, names, nearest
+from configs.schema import Config
 
 NODES = {"data": "dataset", "backbone": "backbone", "model": "model"}
 """Groups whose settings depend on the component chosen by `name`."""
@@ -55,13 +55,8 @@ def node_types(chosen: Mapping[str, str]) -> dict[str, type]:
     Raises:
         CommandError: A chosen name is not registered; the message names the nearest.
     """
-    types = {node: component(NODES[node], name).config for node, name in chosen.items()}
-    fields = [(name, component("callback", name).config) for name in names("callback")]
-    types["callbacks"] = dataclasses.make_dataclass(
-        "Callbacks",
-        [(name, config, dataclasses.field(default_factory=config)) for name, config in fields],
-        bases=(CallbacksConfig,),
-    )
+    types: dict[str, type] = {node: component(NODES[node], name).config for node, name in chosen.items()}
+    types["callbacks"] = callbacks_type()
     return types
 
 
@@ -98,8 +93,8 @@ def _set(config: Any, key: str, value: Any, known: Mapping[str, Setting], layer:
 
     setting = known.get(key) or _owner(key, known)
     if setting is None:
-        if (value is None or value == {}) and layer.source and _is_group(key, known):
-            return  # an empty group in a file, such as "callbacks:"
+        if (value == {} or (value is None and layer.source)) and _is_group(key, known):
+            return  # an empty group, such as "callbacks:" in a file
         raise CommandError(layer.where() + _unknown(key, value, known))
     typed = _typed(key, value, setting.annotation)
     try:
@@ -134,23 +129,42 @@ def _is_group(key: str, known: Mapping[str, Setting]) -> bool:
 
 
 def _unknown(key: str, value: Any, known: Mapping[str, Setting]) -> str:  # noqa: ANN401
+    """Return what to say about a key that is no setting of the chosen components."""
     if _is_group(key, known):
         name = f"name={value}" if key in NODES else "KEY=VALUE"
         return f"{key}={value_text(value)}: '{key}' is a group of settings; write {key}.{name}"
-    head = key.rpartition(".")[0]
+    head, _, last = key.rpartition(".")
     if head in known:
         return f"unknown key {key}: {head} is a single value ({type_text(known[head].annotation)})"
-    for node, kind in NODES.items():
-        owners = [name for name in names(kind) if key in {s.key for s in settings(component(kind, name).config, node)}]
-        if owners:
-            return f"unknown key {key}: it belongs to {node}.name={' or '.join(owners)}"
-    same_end = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    groups = list({name.rpartition(".")[0] for name in known} - {""})
-    siblings = [name for name in known if name.rpartition(".")[0] == head]
-    hint = nearest(key, siblings) or (
-        f", did you mean '{same_end[0]}'?" if same_end else nearest(key, [*known, *groups])
-    )
-    return f"unknown key {key}{hint or '; --help shows all keys'}"
+    group, *rest = key.split(".")
+    if group == "callbacks" and rest[0] not in names("callback"):
+        known_names = ", ".join(names("callback")) or "none"
+        return f"unknown key {key}: no such callback{nearest(rest[0], names('callback'))}; known: {known_names}"
+    if group in NODES and (owners := _owners(key)):
+        return f"unknown key {key}: it belongs to {group}.name={' or '.join(owners)}"
+    return f"unknown key {key}{_nearest_key(head, last, list(known)) or '; --help shows all keys'}"
+
+
+def _owners(key: str) -> list[str]:
+    """Return the components whose settings include `key`."""
+    node = key.partition(".")[0]
+    kind = NODES[node]
+    return [name for name in names(kind) if any(s.key == key for s in settings(component(kind, name).config, node))]
+
+
+def _nearest_key(head: str, last: str, known: list[str]) -> str:
+    """Look in the group first, then for the same name elsewhere, then for a group of that name, then everywhere."""
+    siblings = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == head}
+    same_name = [name for name in known if name.rpartition(".")[2] == last]
+    groups = list(dict.fromkeys(name.rpartition(".")[0] for name in known if "." in name))
+    misplaced = [group for group in groups if head and group.endswith(f".{head}")]
+    if hint := nearest(last, list(siblings)):
+        return hint.replace("'", f"'{head}.", 1) if head else hint
+    if same_name:
+        return f", did you mean '{same_name[0]}'?"
+    if misplaced:
+        return _nearest_key(misplaced[0], last, known)
+    return f"; --help {head} shows its settings" if siblings and head else nearest(f"{head}.{last}", known + groups)
 
 
 def _wrong_type(key: str, value: Any, annotation: Any) -> str:  # noqa: ANN401
@@ -159,12 +173,10 @@ def _wrong_type(key: str, value: Any, annotation: Any) -> str:  # noqa: ANN401
         return message + nearest(str(value).lower(), words)
     if value is None or value == "":
         return f"{message}, got nothing"
-    if annotation in (int, int | None):
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            return message
-        return f"{message}; write {int(number)}" if math.isfinite(number) and number.is_integer() else message
+    if "list[" in str(annotation):
+        return f"{message}; write {key}=[{value_text(value)}]"
+    if int in alternatives(annotation) and re.fullmatch(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", str(value).lower()):
+        return f"{message}; write {float(value):.0f}" if float(value).is_integer() else message
     return message
 
 
@@ -187,5 +199,4 @@ def _problems(config: Config) -> Iterator[str]:
 def _short(error: Exception) -> str:
     """Return an OmegaConf error in one line, with the key in front."""
     key = getattr(error, "full_key", None)
-    first = problem_of(Exception(str(error).split("\n")[0]))
-    return f"{key}: {first}" if key else first
+    return f"{key}: {problem_of(error)}" if key else problem_of(error)

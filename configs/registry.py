@@ -6,12 +6,13 @@ the component is used, so that the command line answers without importing torch.
 
 import dataclasses
 import difflib
+import functools
 import importlib
 from dataclasses import dataclass
 from typing import Any
 
 from configs.errors import CommandError
-from configs.schema import BackboneConfig, CallbackConfig, DataConfig, ModelConfig
+from configs.schema import BackboneConfig, CallbackConfig, CallbacksConfig, DataConfig, ModelConfig
 
 BASES: dict[str, type] = {
     "dataset": DataConfig,
@@ -91,7 +92,21 @@ def names(kind: str) -> list[str]:
     return [name for of_kind, name in _components if of_kind == kind]
 
 
+def callbacks_type() -> type[CallbacksConfig]:
+    """Return the dataclass of the group `callbacks`: one field for each registered callback."""
+    return _callbacks_type(tuple((name, component("callback", name).config) for name in names("callback")))
+
+
+@functools.cache  # equal groups are of one class, so that equal configurations compare equal
+def _callbacks_type(fields: tuple[tuple[str, type], ...]) -> type[CallbacksConfig]:
+    if not fields:
+        return CallbacksConfig
+    members = [(name, config, dataclasses.field(default_factory=config)) for name, config in fields]
+    return dataclasses.make_dataclass("Callbacks", members, bases=(CallbacksConfig,))
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Return ", did you mean 'x'?" for the nearest known name, or an empty string if none is near."""
-    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    started = [word for word in known if len(name) > 2 and word.startswith(name)]
+    matches = started or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f", did you mean '{matches[0]}'?" if matches else ""

@@ -48,6 +48,12 @@ __all__ = [
 ]
 
 
+def _callbacks() -> CallbacksConfig:
+    from configs.registry import callbacks_type  # here, because the registry needs this file first
+
+    return callbacks_type()()
+
+
 @dataclass
 class Config:
     """The whole configuration of a run."""
@@ -82,7 +88,7 @@ class Config:
     """Training loop."""
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     """Where the numbers go."""
-    callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
+    callbacks: CallbacksConfig = field(default_factory=_callbacks)
     """Instruments that watch the training."""
 
     def problems(self) -> Iterator[str]:
