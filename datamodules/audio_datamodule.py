@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
 from configs.data_schema import AugmentationConfig, DataConfig
@@ -20,9 +18,8 @@ from datamodules.cache_writer import build_or_open
 from datamodules.clip_dataset import ClipDataset, collate
 from datamodules.clip_source import SPLITS, Clip, ClipSource, Split
 from datamodules.sampling import EpochSampler, EvaluationSampler
+from datamodules.split_checks import apply_bad_file_policy, check_batch_size, check_splits
 from datamodules.waveform_cache import WaveformCache
-
-_NAMED = 5  # bad files or classes named in one message
 
 
 class AudioDataModule(pl.LightningDataModule):
@@ -93,18 +90,16 @@ class AudioDataModule(pl.LightningDataModule):
         if self._datasets:
             return
         cache = self._build_or_open()
-        self._apply_policy(cache)
-        for split in SPLITS:
-            clips = tuple(clip for clip in self.source.splits[split] if clip.name not in self.skipped)
-            self._datasets[split] = ClipDataset(
-                self.source, clips, cache, self.n_classes, self.n_samples, self.augmentation, self.seed
-            )
-        try:
-            self._check_splits()
-        except InputError:
-            self._datasets.clear()
-            raise
-        self._cache = cache
+        apply_bad_file_policy(cache.bad, sum(map(len, self.source.splits.values())), self.config.on_bad_file)
+        kept: dict[Split, tuple[Clip, ...]] = {
+            split: tuple(clip for clip in self.source.splits[split] if clip.name not in cache.bad) for split in SPLITS
+        }
+        check_splits(self.source.name, kept, self.class_names, self.config.batch_size)
+        self.skipped, self._cache = dict(cache.bad), cache
+        self._datasets = {
+            split: ClipDataset(self.source, clips, cache, self.n_classes, self.n_samples, self.augmentation, self.seed)
+            for split, clips in kept.items()
+        }
 
     def dataset(self, split: Split) -> ClipDataset:
         """Return a split: `[index]` gives clips as they are, `[epoch, index]` as trained on."""
@@ -127,11 +122,7 @@ class AudioDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """Serve the training split, shuffled and augmented by epoch; the last, smaller batch is left out."""
         dataset, (rank, world) = self.dataset("train"), self._rank_and_world()
-        if len(dataset) // world < self.config.batch_size:
-            raise InputError(
-                f"{len(dataset)} training clips on {world} process(es) do not fill one batch of data.batch_size="
-                f"{self.config.batch_size}; set data.batch_size to {max(1, len(dataset) // world)} or less"
-            )
+        check_batch_size(len(dataset), self.config.batch_size, world)
         return self._loader(dataset, EpochSampler(len(dataset), self.seed, self._epoch, rank, world), drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -165,41 +156,6 @@ class AudioDataModule(pl.LightningDataModule):
         clips = [clip for split in SPLITS for clip in self.source.splits[split]]
         root = Path(self.config.cache_dir)
         return build_or_open(self.source, clips, self.sample_rate, root, self.min_samples, self.progress)
-
-    def _apply_policy(self, cache: WaveformCache) -> None:
-        if not cache.bad:
-            return
-        n_all = sum(len(clips) for clips in self.source.splits.values())
-        named = ", ".join(f"{name} ({reason})" for name, reason in list(cache.bad.items())[:_NAMED])
-        more = f" and {len(cache.bad) - _NAMED} more" if len(cache.bad) > _NAMED else ""
-        found = f"{len(cache.bad)} of {n_all} clips cannot be used: {named}{more}"
-        if self.config.on_bad_file == "error":
-            raise InputError(f"{found}; repair or remove them, or set data.on_bad_file=skip")
-        rank_zero_warn(f"{found}; left out (data.on_bad_file=skip)")
-        self.skipped = dict(cache.bad)
-
-    def _check_splits(self) -> None:
-        """Refuse splits that cannot be trained on or validated with."""
-        for split in ("train", "val"):
-            if not self._datasets[split]:
-                raise InputError(f"data set {self.source.name} has no usable clips in its {split} split")
-        n_train = len(self._datasets["train"])
-        if n_train < self.config.batch_size:
-            raise InputError(
-                f"{n_train} training clips do not fill one batch of data.batch_size={self.config.batch_size}; "
-                f"set data.batch_size to {n_train} or less"
-            )
-        seen: Counter[int] = Counter()
-        for clip in self._datasets["train"].clips:
-            present = [clip.target] if isinstance(clip.target, int) else [c for c, t in enumerate(clip.target) if t > 0]
-            seen.update(present)
-        absent = [name for number, name in enumerate(self.class_names) if seen[number] == 0]
-        if not absent:
-            return
-        message = f"no training clip of class {', '.join(absent[:_NAMED])}{', ...' if len(absent) > _NAMED else ''}"
-        if not self.multi_label:
-            raise InputError(f"{message}: give it recordings or take it out of the data")
-        rank_zero_warn(f"{message}: its scores will mean nothing")
 
     def _evaluation_loader(self, split: Split) -> DataLoader[Any]:
         dataset, (rank, world) = self.dataset(split), self._rank_and_world()
