@@ -4,6 +4,7 @@ Layers, the last one strongest: schema, default.yaml, experiment/NAME.yaml, comm
 own config.yaml stands in place of the two files.
 """
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +73,16 @@ def from_command_line(arguments: list[str]) -> Config:
     """
     result = parse(arguments)
     if isinstance(result, Printout):
-        print(result.text)
+        _print(result.text)
         raise SystemExit(0)
     return result
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str], list[str]]:

@@ -87,8 +87,8 @@ class Esc50Data(DataConfig):
         """Yield one sentence per setting that cannot be used."""
         yield from super().problems()
         yield from within(self, "data", 1, 5, ("fold",))
-        if self.root is None and not self.download:
-            yield "data.root is needed by data.name=esc50: give data.root=PATH of the release, or data.download=true"
+        if self.root is None:
+            yield "data.root is needed by data.name=esc50: give the folder of the release, or the one to download it to"
 
 
 @dataclass

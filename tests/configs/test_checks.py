@@ -30,6 +30,7 @@ FOLDER = ["data.name=audio_folder", "data.root=x"]
         (["model.attention_from=maps"], r"model\.attention_from=maps needs model\.pooling=attention"),
         (["twin=true", "model.name=black_box"], r"twin=true .*model\.name"),
         (["data.name=esc50"], r"data\.root is needed by data\.name=esc50"),
+        (["data.name=esc50", "data.download=true"], r"data\.root is needed by data\.name=esc50"),
         (["data.name=audio_folder"], r"data\.root is needed by data\.name=audio_folder"),
         (
             [*FOLDER, "data.test_share=0.5", "data.validation_share=0.5"],
@@ -54,7 +55,6 @@ def test_refused(arguments: list[str], words: str) -> None:
     "arguments",
     [
         ["model.attention_from=maps", "model.pooling=class_attention"],
-        ["data.name=esc50", "data.download=true"],
         ["front_end.hop_length=1024", "front_end.f_max=11025"],
         ["optimizer.warmup_share=0"],
         ["trainer.limit_train_batches=0.1", "trainer.limit_val_batches=3"],

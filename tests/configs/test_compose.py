@@ -208,3 +208,15 @@ def test_answers_in_a_second_without_torch(arguments: list[str], code: int) -> N
     assert done.returncode == code, done.stderr
     assert len(done.stderr.splitlines()) == (1 if code else 0), done.stderr
     assert bool(done.stdout) == (code == 0)
+
+
+def test_a_reader_that_stops_early_is_no_error() -> None:
+    script = "import sys; from configs.compose import from_command_line; from_command_line(['--help'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
