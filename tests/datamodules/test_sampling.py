@@ -7,7 +7,7 @@ def test_every_clip_once_per_epoch_in_an_order_of_its_own():
     epoch = 0
     sampler = EpochSampler(50, 1, lambda: epoch)
     orders = []
-    for epoch in range(3):  # noqa: B007 (read by the sampler when it begins)
+    for epoch in range(3):
         pairs = list(sampler)
         assert {e for e, _ in pairs} == {epoch}
         assert sorted(i for _, i in pairs) == list(range(50))
