@@ -6,12 +6,15 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from configs.errors import InputError
 from datamodules.clip_source import Samples
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 # Peak of a clip that counts as silent: half a step of 24-bit audio, below anything a recorder writes by itself.
 SILENCE_PEAK = 2.0**-24
@@ -109,17 +112,19 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
     """Resample (N,) from one rate in Hz to another with torchaudio's windowed sinc; N becomes ceil(N * to / from)."""
     if from_rate == to_rate:
         return samples
+    import torch  # here, so that a process that only writes or awaits a cache at its own rate starts at once
+
     with torch.inference_mode():
         resampled: Samples = _resampler(from_rate, to_rate)(torch.from_numpy(samples)).numpy()
     return resampled
 
 
 @lru_cache(maxsize=32)
-def _resampler(from_rate: int, to_rate: int) -> torch.nn.Module:
+def _resampler(from_rate: int, to_rate: int) -> Module:
     # Its kernel costs more than a clip where the two rates share few factors, so that it is kept per pair of rates.
     from torchaudio.transforms import Resample
 
-    resampler: torch.nn.Module = Resample(from_rate, to_rate)
+    resampler: Module = Resample(from_rate, to_rate)
     return resampler
 
 
