@@ -107,10 +107,12 @@ def build_model(config: Config, datamodule: "AudioDataModule") -> Any:  # noqa: 
 
 def test_figures(trainer: "pl.Trainer", model: Any, datamodule: "AudioDataModule", folder: RunFolder) -> dict[str, Any]:  # noqa: ANN401
     """Return the figures of the test split, touched here only, by the checkpoint chosen on validation data."""
-    from callbacks.checkpointing import RunCheckpoints
+    from callbacks.checkpointing import RunCheckpoints, read_checkpoint
 
+    # Loaded here: Lightning's `ckpt_path` would also set all callbacks back to the best epoch.
+    model.load_state_dict(read_checkpoint(folder.best)["state_dict"])
     started = time.perf_counter()
-    figures = trainer.test(model, datamodule, ckpt_path=folder.best, weights_only=True, verbose=False)[0]
+    figures = trainer.test(model, datamodule, verbose=False)[0]
     checkpoints = next(callback for callback in trainer.callbacks if isinstance(callback, RunCheckpoints))  # type: ignore[attr-defined]
     return {
         **{name: float(value) for name, value in figures.items()},

@@ -1,0 +1,144 @@
+"""A run that is interrupted and resumed ends with the same weights, states and metrics as one that was not."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from callbacks.checkpointing import read_checkpoint
+from configs.compose import compose
+from configs.errors import CommandError, InputError
+from train import InterruptedRunError, train
+
+EPOCHS = 4
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _interrupts_as_before() -> Iterator[None]:
+    """Lightning ignores Ctrl-C for the rest of the process once it has seen one."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def arguments(output: Path, cache: Path, *more: str) -> list[str]:
+    return [
+        f"output={output}",
+        f"data.cache_dir={cache}",
+        "run_id=a",
+        "data.seconds=1",
+        "data.n_train=48",
+        "data.n_val=20",
+        "data.n_test=20",
+        "data.batch_size=16",
+        "front_end.n_mels=32",
+        "backbone.width=4",
+        "model.n_components=8",
+        "model.nmf.updates=5",
+        "model.nmf.frames=500",
+        "optimizer.learning_rate=0.01",
+        *([] if any("max_epochs" in given for given in more) else [f"trainer.max_epochs={EPOCHS}"]),
+        "trainer.early_stopping=50",
+        "logger.wandb=disabled",
+        *more,
+    ]
+
+
+class InterruptAt(pl.Callback):
+    """Raises what Ctrl-C raises, at a batch of an epoch (both from 0)."""
+
+    def __init__(self, epoch: int, batch: int = 0) -> None:
+        self.at = (epoch, batch)
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if (trainer.current_epoch, batch_idx) == self.at:
+            raise KeyboardInterrupt
+
+
+def difference(first: Any, second: Any, path: str = "") -> list[str]:
+    """Every leaf in which two checkpoints differ at all."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        keys = [key for key in {**first, **second} if key != "seconds"]  # wall-clock time of FitClock
+        return [d for key in keys for d in difference(first.get(key), second.get(key), f"{path}/{key}")]
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple) and len(first) == len(second):
+        return [d for n, (a, b) in enumerate(zip(first, second, strict=True)) for d in difference(a, b, f"{path}/{n}")]
+    if isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor):
+        return [] if first.dtype == second.dtype and torch.equal(first, second) else [path]
+    return [] if type(first) is type(second) and first == second else [path]
+
+
+def same_run(first: Path, second: Path) -> list[str]:
+    """Differences of two finished runs: last checkpoint (loops aside), best score, metrics and test figures."""
+    one, two = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in (first, second))
+    found = [d for key in one if key not in ("loops", "hyper_parameters") for d in difference(one[key], two[key], key)]
+    found += [name for name in ("metrics.csv",) if (first / name).read_text() != (second / name).read_text()]
+    return found
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_resuming_at_each_epoch_boundary_changes_nothing(tmp_path: Path, cache: Path, workers: int) -> None:
+    more = f"data.num_workers={workers}"
+    whole = train(compose(arguments(tmp_path / "whole", cache, more)))
+    for epoch in range(EPOCHS) if workers == 0 else (0, 2):
+        output = tmp_path / f"stopped_{epoch}"
+        with pytest.raises(InterruptedRunError, match="resume="):
+            train(compose(arguments(output, cache, more)), [InterruptAt(epoch, batch=1)])
+        run = output / "sound_scenes_by_design" / "a"
+        assert read_checkpoint(run / "checkpoints" / "last.ckpt")["epoch"] == max(0, epoch - 1)
+        resumed = train(compose([f"resume={run}"]))
+        assert same_run(tmp_path / "whole" / "sound_scenes_by_design" / "a", run) == []
+        assert resumed["test/accuracy"] == whole["test/accuracy"]
+        assert resumed["test/loss"] == whole["test/loss"]
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path, cache: Path) -> None:
+    train(compose(arguments(tmp_path / "one", cache, "trainer.max_epochs=1")))
+    train(compose(arguments(tmp_path / "two", cache, "trainer.max_epochs=1", "seed=1")))
+    runs = [tmp_path / name / "sound_scenes_by_design" / "a" for name in ("one", "two")]
+    assert any("state_dict" in path for path in same_run(*runs))
+
+
+def test_a_finished_run_is_not_trained_again_unless_epochs_are_added(tmp_path: Path, cache: Path) -> None:
+    first = train(compose(arguments(tmp_path, cache, "trainer.max_epochs=1")))
+    assert train(compose([f"resume={first['run']}"])) == first
+    longer = train(compose([f"resume={first['run']}", "trainer.max_epochs=2"]))
+    assert longer["epochs"] == 2
+    assert longer["seconds/fit"] > first["seconds/fit"]
+    assert train(compose([f"resume={first['run']}"]))["epochs"] == 2
+
+
+def test_a_moved_run_resumes_and_keeps_its_best_score(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(InterruptedRunError):
+        train(compose(arguments(tmp_path / "here", cache)), [InterruptAt(2)])
+    run = tmp_path / "there"
+    shutil.move(tmp_path / "here" / "sound_scenes_by_design" / "a", run)
+    train(compose([f"resume={run}"]))
+    train(compose(arguments(tmp_path / "whole", cache)))
+    assert same_run(tmp_path / "whole" / "sound_scenes_by_design" / "a", run) == []
+
+
+def test_what_cannot_be_resumed_is_refused_in_one_line(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(InterruptedRunError):
+        train(compose(arguments(tmp_path, cache)), [InterruptAt(1)])
+    run = tmp_path / "sound_scenes_by_design" / "a"
+    with pytest.raises(CommandError, match=r"optimizer\.learning_rate=0\.1 differs from 0\.01"):
+        train(compose([f"resume={run}", "optimizer.learning_rate=0.1"]))
+    last = run / "checkpoints" / "last.ckpt"
+    whole = last.read_bytes()
+    last.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"last\.ckpt: cannot be read as a checkpoint .*truncated"):
+        train(compose([f"resume={run}"]))
+    last.unlink()
+    with pytest.raises(InputError, match=r"last\.ckpt: no such checkpoint"):
+        train(compose([f"resume={run}"]))
+    assert (run / "config.yaml").is_file()
