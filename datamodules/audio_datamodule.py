@@ -18,7 +18,7 @@ from datamodules.cache_writer import build_or_open
 from datamodules.clip_dataset import ClipDataset, collate
 from datamodules.clip_source import SPLITS, Clip, ClipSource, Split
 from datamodules.sampling import EpochSampler, EvaluationSampler
-from datamodules.split_checks import apply_bad_file_policy, check_batch_size, check_splits
+from datamodules.split_checks import apply_bad_file_policy, check_batch_size, check_splits, too_short
 from datamodules.waveform_cache import WaveformCache
 
 
@@ -90,12 +90,13 @@ class AudioDataModule(pl.LightningDataModule):
         if self._datasets:
             return
         cache = self._build_or_open()
-        apply_bad_file_policy(cache.bad, sum(map(len, self.source.splits.values())), self.config.on_bad_file)
+        bad = {**cache.bad, **too_short(cache.lengths, self.min_samples)}
+        apply_bad_file_policy(bad, sum(map(len, self.source.splits.values())), self.config.on_bad_file)
         kept: dict[Split, tuple[Clip, ...]] = {
-            split: tuple(clip for clip in self.source.splits[split] if clip.name not in cache.bad) for split in SPLITS
+            split: tuple(clip for clip in self.source.splits[split] if clip.name not in bad) for split in SPLITS
         }
         check_splits(self.source.name, kept, self.class_names, self.config.batch_size)
-        self.skipped, self._cache = dict(cache.bad), cache
+        self.skipped, self._cache = bad, cache
         self._datasets = {
             split: ClipDataset(self.source, clips, cache, self.n_classes, self.n_samples, self.augmentation, self.seed)
             for split, clips in kept.items()
@@ -155,7 +156,7 @@ class AudioDataModule(pl.LightningDataModule):
     def _build_or_open(self) -> WaveformCache:
         clips = [clip for split in SPLITS for clip in self.source.splits[split]]
         root = Path(self.config.cache_dir)
-        return build_or_open(self.source, clips, self.sample_rate, root, self.min_samples, self.progress)
+        return build_or_open(self.source, clips, self.sample_rate, root, self.progress)
 
     def _evaluation_loader(self, split: Split) -> DataLoader[Any]:
         dataset, (rank, world) = self.dataset(split), self._rank_and_world()

@@ -91,16 +91,14 @@ def header_seconds(path: Path, name: str | None = None) -> float:
     return 0.0 if info.frames >= _UNKNOWN_FRAMES else float(info.frames) / float(info.samplerate)
 
 
-def check_samples(samples: Samples, name: str, min_samples: int = 1) -> None:
+def check_samples(samples: Samples, name: str) -> None:
     """Refuse samples (N,) that carry no sound.
 
     Raises:
-        BadClip: no samples, fewer than `min_samples`, NaN or infinite values, or all silent.
+        BadClip: no samples, NaN or infinite values, or all silent.
     """
     if samples.size == 0:
         raise BadClip(name, "holds no samples")
-    if samples.size < min_samples:
-        raise BadClip(name, f"{samples.size} samples, shorter than one analysis frame of {min_samples}")
     peak = float(np.abs(samples).max())  # NaN and infinity propagate through max
     if not np.isfinite(peak):
         raise BadClip(name, "holds NaN or infinite samples")

@@ -26,7 +26,7 @@ from datamodules.waveform_cache import (
 
 
 def build_or_open(
-    source: ClipSource, clips: Sequence[Clip], sample_rate: int, root: Path, min_samples: int, progress: bool = True
+    source: ClipSource, clips: Sequence[Clip], sample_rate: int, root: Path, progress: bool = True
 ) -> WaveformCache:
     """Return the cache of these clips, written first if there is none.
 
@@ -39,7 +39,6 @@ def build_or_open(
         clips: which ones; their order does not matter.
         sample_rate: Hz, of the stored clips.
         root: folder that holds all caches; made if missing.
-        min_samples: shorter clips (at `sample_rate`) are bad.
         progress: show a progress bar.
 
     Raises:
@@ -47,7 +46,7 @@ def build_or_open(
     """
     clips = sorted(clips, key=lambda clip: clip.name)
     root = root.expanduser().absolute()
-    folder = root / f"{source.name}-{_fingerprint(source, clips, sample_rate, min_samples)}"
+    folder = root / f"{source.name}-{_fingerprint(source, clips, sample_rate)}"
     names = [clip.name for clip in clips]
     if (cache := open_cache(folder, names)) is not None:
         return cache
@@ -55,14 +54,12 @@ def build_or_open(
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root / f".{folder.name}.lock"):
             cache = open_cache(folder, names)  # written by another process while this one waited
-            return cache or _write(source, clips, sample_rate, folder, min_samples, progress)
+            return cache or _write(source, clips, sample_rate, folder, progress)
     except OSError as error:
         raise InputError(f"cannot write the waveform cache in {root}: {error}; choose data.cache_dir") from None
 
 
-def _write(
-    source: ClipSource, clips: Sequence[Clip], sample_rate: int, folder: Path, min_samples: int, progress: bool
-) -> WaveformCache:
+def _write(source: ClipSource, clips: Sequence[Clip], sample_rate: int, folder: Path, progress: bool) -> WaveformCache:
     partial = folder.with_name(f".{folder.name}.partial")
     for leftover in (partial, folder):  # of a writer that died, or damaged: the lock says that nobody writes it now
         if leftover.exists():
@@ -71,7 +68,7 @@ def _write(
     partial.mkdir()
     try:
         index = CacheIndex(sample_rate, [], [], [], [], {})
-        decoded = _decode(source, clips, sample_rate, min_samples)
+        decoded = _decode(source, clips, sample_rate)
         with (partial / SAMPLES_FILE).open("wb") as file:
             for clip, result in _with_progress(decoded, len(clips), f"caching {source.name}", progress):
                 if isinstance(result, BadClip):
@@ -93,9 +90,7 @@ def _write(
     return WaveformCache(folder)
 
 
-def _decode(
-    source: ClipSource, clips: Sequence[Clip], sample_rate: int, min_samples: int
-) -> Iterator[tuple[Clip, Samples | BadClip]]:
+def _decode(source: ClipSource, clips: Sequence[Clip], sample_rate: int) -> Iterator[tuple[Clip, Samples | BadClip]]:
     """Yield every clip in order, decoded by a few threads that stay a bounded number of clips ahead."""
 
     def one(clip: Clip) -> Samples | BadClip:
@@ -103,7 +98,7 @@ def _decode(
             samples, rate = source.read(clip)
             check_samples(samples, clip.name)
             samples = resample(samples, rate, sample_rate)
-            check_samples(samples, clip.name, min_samples)
+            check_samples(samples, clip.name)
         except BadClip as bad:
             return bad
         return samples
@@ -154,8 +149,8 @@ def _seconds(source: ClipSource, clip: Clip) -> float:
         return 0.0  # reading it will tell what is wrong
 
 
-def _fingerprint(source: ClipSource, clips: Sequence[Clip], sample_rate: int, min_samples: int) -> str:
-    digest = hashlib.sha256(f"{FORMAT_VERSION}|{sample_rate}|{min_samples}".encode())
+def _fingerprint(source: ClipSource, clips: Sequence[Clip], sample_rate: int) -> str:
+    digest = hashlib.sha256(f"{FORMAT_VERSION}|{sample_rate}".encode())
     for clip in clips:
         digest.update(f"\n{clip.name}\t{source.content_key(clip)}".encode())
     return digest.hexdigest()[:16]

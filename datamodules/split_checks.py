@@ -34,6 +34,15 @@ def apply_bad_file_policy(bad: Mapping[str, str], n_clips: int, policy: Literal[
     rank_zero_warn(f"{found}; left out (data.on_bad_file=skip)")
 
 
+def too_short(lengths: Mapping[str, int], min_samples: int) -> dict[str, str]:
+    """Return name -> what is wrong for the clips of fewer than `min_samples`, one frame of the front end."""
+    return {
+        name: f"{length} samples, shorter than one analysis frame of {min_samples}"
+        for name, length in lengths.items()
+        if length < min_samples
+    }
+
+
 def check_splits(
     source_name: str, splits: Mapping[Split, Sequence[Clip]], class_names: Sequence[str], batch_size: int
 ) -> None:

@@ -89,6 +89,11 @@ class WaveformCache:
     def __contains__(self, name: str) -> bool:
         return name in self._where
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """True number of samples of every clip, by name."""
+        return {name: length for name, (_, length, _) in self._where.items()}
+
     def length(self, name: str) -> int:
         """Return a clip's true number of samples."""
         return self._where[name][1]

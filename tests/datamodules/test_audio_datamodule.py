@@ -128,6 +128,22 @@ def test_bad_clips_stop_the_run_or_are_left_out(source, make_datamodule):
     assert len(source.reads) == 21  # the second run found the first one's cache
 
 
+def test_clips_shorter_than_a_frame_are_bad_whatever_frame_the_cache_was_written_for(source, make_datamodule):
+    make_datamodule(source).setup()
+    source.arrays["train003"] = np.ones(255, np.float32)
+    datamodule = make_datamodule(source, on_bad_file="skip")
+    with pytest.warns(UserWarning, match=r"1 of 21 .*train003 \(255 samples, shorter than one analysis frame of 256"):
+        datamodule.setup()
+    assert list(datamodule.skipped) == ["train003"]
+    reads = len(source.reads)
+    longer = make_datamodule(source, on_bad_file="skip")
+    longer.min_samples = 1900
+    with pytest.warns(UserWarning, match="shorter than one analysis frame of 1900"):
+        longer.setup()
+    assert set(longer.skipped) == {n for n, a in source.arrays.items() if a.size < 1900}
+    assert len(source.reads) == reads
+
+
 def test_one_class_only_is_refused(source, make_datamodule):
     source.class_names = ("low",)
     with pytest.raises(InputError, match=r"one class only \(low\)"):

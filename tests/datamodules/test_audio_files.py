@@ -9,7 +9,7 @@ import scipy.signal
 import soundfile
 
 from configs.errors import InputError
-from datamodules.audio_files import BadClip, check_samples, header_seconds, read_audio, resample
+from datamodules.audio_files import BadClip, header_seconds, read_audio, resample
 
 RATE = 22050
 
@@ -119,12 +119,6 @@ def test_a_wav_written_to_a_pipe_tells_no_length_and_is_read(tmp_path):
     body[at : at + 4] = b"\xff\xff\xff\xff"
     path.write_bytes(body)
     assert read_audio(path)[0].size == tone().size
-
-
-def test_too_short_is_told_by_its_samples():
-    with pytest.raises(BadClip, match="100 samples, shorter than one analysis frame of 1024"):
-        check_samples(tone()[:100], "a", 1024)
-    check_samples(tone(), "a", 1024)
 
 
 def test_a_bad_clip_survives_pickling():

@@ -37,7 +37,7 @@ class Source:
         return np.full(1000, 1 + int(clip.name), np.float32), 8000
 
 clips = [Clip(f"{i:02d}", 0, "") for i in range(30)]
-cache = build_or_open(Source(), clips, 8000, root, 10, progress=False)
+cache = build_or_open(Source(), clips, 8000, root, progress=False)
 assert all(np.allclose(cache.read(c.name), 1 + int(c.name), rtol=1e-4) for c in clips)
 print("good", cache.folder.name)
 """
@@ -54,9 +54,9 @@ def start(root: Path, log: Path, pause: float) -> subprocess.Popen[str]:
     )
 
 
-def build(source, root: Path, clips=None, rate: int = 8000, min_samples: int = 256):
+def build(source, root: Path, clips=None, rate: int = 8000):
     everything = [clip for split in source.splits.values() for clip in split]
-    return build_or_open(source, clips or everything, rate, root, min_samples, progress=False)
+    return build_or_open(source, clips or everything, rate, root, progress=False)
 
 
 def test_every_clip_is_read_once_and_never_again(source, tmp_path):
@@ -75,12 +75,11 @@ def test_the_order_of_the_clips_makes_no_other_cache(source, tmp_path):
     assert build(source, tmp_path, clips).folder == build(source, tmp_path, clips[::-1]).folder
 
 
-def test_other_content_rate_or_frame_makes_another_cache(source, tmp_path):
+def test_other_content_or_rate_makes_another_cache(source, tmp_path):
     folders = {build(source, tmp_path).folder, build(source, tmp_path, rate=4000).folder}
-    folders.add(build(source, tmp_path, min_samples=100).folder)
     source.arrays["val000"] = source.arrays["val000"] * 0.5
     folders.add(build(source, tmp_path).folder)
-    assert len(folders) == 4
+    assert len(folders) == 3
 
 
 def test_clips_are_resampled_to_the_rate_of_the_run(source, tmp_path):
@@ -103,15 +102,13 @@ def test_bad_clips_are_kept_with_their_reasons(source, tmp_path):
     source.arrays |= {
         "train003": "truncated",
         "val001": np.zeros(3000, np.float32),
-        "val002": np.ones(200, np.float32),
         "test001": np.full(2000, np.nan, np.float32),
     }
     bad = build(source, tmp_path).bad
-    assert list(bad) == ["test001", "train003", "val001", "val002"]
+    assert list(bad) == ["test001", "train003", "val001"]
     assert bad["train003"] == "truncated"
     assert "NaN" in bad["test001"]
     assert "silent" in bad["val001"]
-    assert "200 samples, shorter than one analysis frame of 256" in bad["val002"]
     assert build(source, tmp_path).bad == bad
 
 
