@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from configs.errors import CommandError
 from datamodules.clip_source import SPLITS, Clip, Samples, Split
@@ -20,7 +21,7 @@ from datamodules.sound_synthesis import Samples as Exact
 if TYPE_CHECKING:
     from configs.schema import SoundScenesData
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever a sound changes, so that no cache holds scenes of two generators."""
 
 CLASS_NAMES = tuple(SOURCES)
@@ -81,7 +82,8 @@ def make_scene(key: tuple[int, int, int], classes: tuple[int, ...], seconds: flo
 
     The level of a source is its power over that of the background and distractors, both over the whole clip; other
     sources and the hum do not count. It is uniform in LEVEL_DB, drawn for each source apart. The same key with other
-    classes or without the hum has the same rest, to one common factor that sets the peak.
+    classes or without the hum has the same rest, to one common factor that sets the peak. At a higher rate the
+    background fills the added band, and the level holds for the whole band.
     """
     plan = Draws(*key, _PLAN)
     peak, hum_level = plan.uniform(*PEAK), plan.uniform(*HUM_DB)
@@ -102,6 +104,20 @@ def make_scene(key: tuple[int, int, int], classes: tuple[int, ...], seconds: flo
     return Scene(scale * mixture, scaled, scale * rest, scale * planted, levels)
 
 
+def active_frames(stem: Exact | Samples, hop_length: int, floor_db: float = -40.0) -> NDArray[np.bool_]:
+    """Frames (1 + N // hop_length,) in which a clean stem (N,) sounds, one for each frame of a centred STFT.
+
+    A frame is active where the power of the hop around its centre is within `floor_db` of the loudest; an absent source
+    is active nowhere.
+    """
+    n_frames = 1 + len(stem) // hop_length
+    padded = np.zeros((n_frames + 1) * hop_length)
+    padded[hop_length // 2 : hop_length // 2 + len(stem)] = stem
+    level = np.mean(padded[: n_frames * hop_length].reshape(n_frames, hop_length) ** 2, axis=1)
+    active: NDArray[np.bool_] = level > level.max() * 10.0 ** (floor_db / 10.0)
+    return active
+
+
 def classes_of(scene_seed: int, split: Split, index: int, most: int) -> tuple[int, ...]:
     """Class numbers in a scene, from one to `most`: the first goes round the classes, further ones are drawn."""
     n_classes = len(CLASS_NAMES)
@@ -113,7 +129,7 @@ def classes_of(scene_seed: int, split: Split, index: int, most: int) -> tuple[in
 
 
 class SoundScenes:
-    """A ClipSource of synthetic scenes, balanced over the classes, each of `config.seconds` (5 where it is none).
+    """A `ClipSource` of synthetic scenes, balanced over the classes, each of `config.seconds` (5 where it is none).
 
     Stems have one form for every scene, (C + 1, N): one row per class in the order of `class_names`, zero where the
     class is absent, and last the rest. They add up to the clip.

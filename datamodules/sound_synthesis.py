@@ -137,4 +137,5 @@ def wander(draws: Draws, n: int, seconds: float, slowest: float, fastest: float)
     curve = np.zeros_like(grid)
     for weight in (0.5, 0.3, 0.2):
         curve += weight * np.sin(2 * np.pi * (draws.octaves(slowest, fastest) * grid + draws.uniform(0.0, 1.0)))
-    return np.interp(np.arange(n) * (seconds / n), grid, curve)
+    fine: Samples = np.interp(np.arange(n) * (seconds / n), grid, curve)
+    return fine
