@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import io
-import pickle
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,11 +10,10 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
 
-from configs.errors import CommandError, InputError
+from configs.errors import CommandError
+from models.checkpoint_file import CHECKPOINT_FORMAT as CHECKPOINT_FORMAT
+from models.checkpoint_file import read_checkpoint as read_checkpoint
 from report.run_folder import RunFolder, replace_file
-
-CHECKPOINT_FORMAT = 1
-"""Raised whenever older checkpoints can no longer be loaded."""
 
 LOWER_IS_BETTER = ("loss", "error", "distance", "fid", "kad")
 """Endings of the names of metrics that a good model has low; all others are better when higher."""
@@ -24,31 +22,6 @@ LOWER_IS_BETTER = ("loss", "error", "distance", "fid", "kad")
 def mode_of(monitor: str) -> Literal["min", "max"]:
     """Return which direction of a metric is good, by the ending of its name."""
     return "min" if monitor.endswith(LOWER_IS_BETTER) else "max"
-
-
-def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:  # noqa: ANN401 - as torch.load
-    """Load a checkpoint written by this version, as plain data only (`weights_only=True`).
-
-    Raises:
-        InputError: The file is missing, truncated or damaged, or of another format.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint")
-    try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-        size = path.stat().st_size
-        raise InputError(f"{path}: cannot be read as a checkpoint ({size:,} bytes; truncated or damaged)") from error
-    written_by = checkpoint.get("soundglass", {}) if isinstance(checkpoint, dict) else {}
-    if written_by.get("format") != CHECKPOINT_FORMAT:
-        raise InputError(
-            f"{path}: checkpoint format {written_by.get('format', 'unknown')} (written by soundglass "
-            f"{written_by.get('version', 'unknown')}), this version reads format {CHECKPOINT_FORMAT}; "
-            "use the version that wrote it, or train again"
-        )
-    result: dict[str, Any] = checkpoint
-    return result
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
