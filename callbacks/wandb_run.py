@@ -63,7 +63,7 @@ def close_wandb(failed: bool) -> None:
 def _online_run(wandb: Any, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - the module wandb and its Run
     """Return a run on the server, or None after a warning."""
     try:
-        if not wandb.login(prompt=False):
+        if not wandb.login(prompt=False, verify=False):
             raise wandb.errors.UsageError("nobody is logged in (wandb login)")
         return wandb.init(mode="online", resume="allow", **arguments)
     except (wandb.errors.Error, OSError) as error:

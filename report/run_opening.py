@@ -68,7 +68,7 @@ def _reopen(config: Config, folder: RunFolder) -> RunFolder:
     before, now = (flatten(to_plain(c)) for c in (load_yaml_config(folder.config), config))
     differing = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key) and not _may_change(key)]
     if differing:
-        key = differing[0]
+        key = min(differing, key=lambda name: not name.endswith(".name"))  # what a name brings with it differs too
         raise CommandError(
             f"{key}={now.get(key)} differs from {before.get(key)}, with which {folder.path} was started; "
             "resume= goes on with the same settings, only trainer.max_epochs and where things lie may change"
