@@ -21,7 +21,7 @@ from datamodules.sound_synthesis import Samples as Exact
 if TYPE_CHECKING:
     from configs.schema import SoundScenesData
 
-VERSION = 2
+VERSION = 3
 """Goes up whenever a sound changes, so that no cache holds scenes of two generators."""
 
 CLASS_NAMES = tuple(SOURCES)

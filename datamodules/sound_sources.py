@@ -4,7 +4,8 @@ Pitches and centre frequencies of the classes overlap widely, so that what tells
 harmonic or not, steady, stepped or swept, struck or held, regular or irregular. NumPy only.
 
 A source is a function of (draws, seconds, rate) that returns (n,) samples of arbitrary scale; every number is drawn
-in Hz and seconds. The ranges were set with the logistic-regression baseline of the tests in view, never by a network's score.
+in Hz and seconds. The ranges were set with the logistic-regression baseline of the tests in view, never by a
+network's score.
 """
 
 from collections.abc import Callable
@@ -200,7 +201,9 @@ def wind(draws: Draws, seconds: float, rate: int) -> Samples:
     path = centre * 2.0 ** (1.0 * wander(draws, n, end - start, 0.2, 0.8))
     level = 10.0 ** (0.4 * wander(draws, n, end - start, 0.2, 0.9))
     angle = phase_of(path, rate)
-    low = [noise(draws.child(), n, rate, np.ones_like, centre * width) for _ in range(2)]
+    # drawn for the whole clip and cut: the FFT of a length with a large prime factor is slow
+    whole = len(canvas.samples)
+    low = [noise(draws.child(), whole, rate, np.ones_like, centre * width)[:n] for _ in range(2)]
     gust = level * (low[0] * np.cos(angle) + low[1] * np.sin(angle))
     canvas.add(start, gust * edges(n, canvas.count(0.3), canvas.count(0.3)))
     return canvas.samples
