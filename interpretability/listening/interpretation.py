@@ -82,6 +82,8 @@ class Interpretation:
         inverse: the front end's inverse STFT: (..., F, T), N -> (..., N).
         threshold: normalised relevance above which a component belongs to a class, where no other one is given.
         scale: what masks act on.
+        windows: frames [first, last + 1) in which a long recording was decided, its logits the mean over them.
+        window_logits: (V, C) of these windows.
     """
 
     class_names: tuple[str, ...]
@@ -98,6 +100,8 @@ class Interpretation:
     inverse: Callable[[Tensor, int], Tensor]
     threshold: float = THRESHOLD
     scale: MaskScale = "magnitude"
+    windows: tuple[tuple[int, int], ...] = ()
+    window_logits: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.logits)
