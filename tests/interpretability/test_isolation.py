@@ -19,17 +19,23 @@ def test_streams_flags_and_gradients_are_put_back_even_after_an_error():
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     expected = draws()
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
-    with pytest.raises(RuntimeError, match="planned"), torch.inference_mode():
-        with isolated(model, 7, torch.device("cpu")):
-            inside = draws()
-            kept = model(torch.ones(4, 3))
-            assert not kept.is_inference() and not kept.requires_grad
+    inside, kept = {}, {}
+
+    def measure():
+        with torch.inference_mode(), isolated(model, 7, torch.device("cpu")):
+            inside["draws"] = draws()
+            kept["output"] = model(torch.ones(4, 3))
             raise RuntimeError("planned")
+
+    with pytest.raises(RuntimeError, match="planned"):
+        measure()
+    assert not kept["output"].is_inference()
+    assert not kept["output"].requires_grad
     assert draws() == expected
     assert [part.training for part in model.modules()] == [True, False, True]
     assert torch.equal(model[0].running_mean, torch.zeros(3))
     with isolated(model, 7, torch.device("cpu")):
-        assert draws() == inside
+        assert draws() == inside["draws"]
 
 
 def test_gradients_can_be_asked_for_inside():

@@ -52,7 +52,8 @@ def test_explaining_leaves_no_trace_on_the_model(untrained_run):
 def test_silence_and_noise_are_explained_without_nan(untrained_run):
     said = explain(load_run(untrained_run()).model, torch.stack([torch.zeros(22050), loud()[0]]))
     sounds = said.component_sound()
-    assert torch.isfinite(sounds).all() and torch.equal(sounds[0], torch.zeros_like(sounds[0]))
+    assert torch.isfinite(sounds).all()
+    assert torch.equal(sounds[0], torch.zeros_like(sounds[0]))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ def test_a_run_comes_back_in_eval_mode_with_its_names(untrained_run):
     run = load_run(str(folder))
     stored = read_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"]
     assert not any(part.training for part in run.model.modules())
-    assert run.class_names[1] == "ירח" and run.sample_rate == 22050
+    assert run.class_names[1] == "ירח"
+    assert run.sample_rate == 22050
     assert all(torch.equal(value, stored[name]) for name, value in run.model.state_dict().items())
 
 

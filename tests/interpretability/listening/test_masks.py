@@ -45,7 +45,8 @@ def test_masks_sum_to_one_at_any_level_also_where_nothing_is_active(level):
     assert (masks.sum(dim=1) - 1).abs().max() <= 1e-5
     assert masks.min() >= 0
     nothing = rebuilt(dictionary, activations)[1]
-    assert nothing[0, :, 3:5].all() and nothing[:, 8].all()
+    assert nothing[0, :, 3:5].all()
+    assert nothing[:, 8].all()
     assert torch.equal(masks[:, 1][nothing], torch.ones_like(masks[:, 1][nothing]))
 
 
