@@ -1,9 +1,27 @@
-"""Keeps the copies of a model on several processes equal where Lightning's DDP leaves them apart."""
+"""Keeps several processes of a run in agreement where Lightning's DDP leaves them apart."""
+
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
+from pytorch_lightning.strategies import DDPStrategy
 from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class UnevenDDPStrategy(DDPStrategy):
+    """DDP that is right when processes have different numbers of clips or batches."""
+
+    def __init__(self) -> None:
+        super().__init__(broadcast_buffers=False)  # see ReplicaAgreement
+
+    def reduce(self, tensor: torch.Tensor, group: Any = None, reduce_op: Any = "mean") -> torch.Tensor:  # noqa: ANN401
+        """Reduce over processes, whole numbers as fractions.
+
+        Lightning divides a logged sum by the clips it covers, each averaged over processes, and drops the fraction of
+        the latter: 19 and 18 clips became 18, which made a logged loss 2.8 % too large.
+        """
+        return super().reduce(tensor if tensor.is_floating_point() else tensor.double(), group, reduce_op)
 
 
 class ReplicaAgreement(pl.Callback):

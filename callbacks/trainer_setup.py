@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.strategies import DDPStrategy
 
 from callbacks.checkpointing import AtomicCheckpointIO, RunCheckpoints, mode_of
 from callbacks.finite_loss import FiniteLoss
 from callbacks.metrics_csv import MetricsCSV
 from callbacks.progress import EpochProgress
-from callbacks.replica_agreement import ReplicaAgreement
+from callbacks.replica_agreement import ReplicaAgreement, UnevenDDPStrategy
 from callbacks.reproducibility import EpochSeeds
 from callbacks.wandb_run import close_wandb, start_wandb
 from configs.compose import to_plain
@@ -59,7 +58,7 @@ def build_trainer(
         default_root_dir=folder.path,
         accelerator=settings.accelerator,
         devices=settings.devices,
-        strategy=DDPStrategy(broadcast_buffers=False) if ddp else settings.strategy,
+        strategy=UnevenDDPStrategy() if ddp else settings.strategy,
         precision=settings.precision,  # type: ignore[arg-type]  # Lightning checks the text
         max_epochs=settings.max_epochs,
         limit_train_batches=settings.limit_train_batches,

@@ -61,7 +61,7 @@ def run(fault: str) -> tuple[Faulty, str]:
         enable_model_summary=False,
     )
     with pytest.raises(NonFiniteLossError) as stopped:
-        trainer.fit(model, DataLoader(batches, batch_size=None))
+        trainer.fit(model, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
     return model, str(stopped.value)
 
 
