@@ -7,10 +7,14 @@ from torch import Tensor
 
 from configs.schema import ByDesignConfig, Config
 from datamodules.batch import Batch
+from interpretability.listening.decision_audit import audible_share, component_energy, relative_error
 from models.backbones import measure
-from models.classifier import Analysis, AudioClassifier
+from models.classifier import Analysis, AudioClassifier, metric_target
+from models.nmf import encode
 from models.nmf_bottleneck import BottleneckOutput, NMFBottleneck
 
+AUDITED_CLIPS = 96  # test clips whose decision is taken apart; NMF's own activations take a second per five clips
+ENCODING_UPDATES = 100  # multiplicative updates after which NMF's own activations have settled
 WATCH_EVERY = 20  # training steps between two measurements of the loss terms' shares of the gradient
 
 
@@ -24,6 +28,7 @@ class ByDesignClassifier(AudioClassifier[BottleneckOutput]):
     def __init__(self, config: Config, class_names: tuple[str, ...], multi_label: bool) -> None:
         super().__init__(config, class_names, multi_label)
         self.settings = cast(ByDesignConfig, config.model)
+        self.swapped_metrics = self.new_metrics("test/nmf_activations_")
         shapes = measure(self.backbone, config.front_end.n_mels).maps
         self.bottleneck = NMFBottleneck(self.settings, shapes, self.front_end.n_bins, self.n_classes, multi_label)
 
@@ -43,6 +48,39 @@ class ByDesignClassifier(AudioClassifier[BottleneckOutput]):
             terms["reconstruction"] = self.settings.reconstruction_weight * mean_over_sound(error, analysis.mask)
             terms["sparsity"] = self.settings.sparsity_weight * mean_over_sound(activations, analysis.mask)
         return terms
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Loss and metric of test clips; for the first batches also how much of the decision is in the components."""
+        analysis, response = self.evaluate(batch, "test", self.test_metrics)
+        if batch_idx * len(batch) < AUDITED_CLIPS:
+            self.audit(batch, analysis, response)
+
+    @torch.no_grad()
+    def audit(self, batch: Batch, analysis: Analysis, response: BottleneckOutput) -> None:
+        """Log what W H rebuilds, how loud the deciding components are, and what NMF's own activations would decide.
+
+        `relative_error` and `nmf_relative_error` are ||X - W H||^2 / ||X||^2 with the model's and with NMF's
+        activations; `audible_share` is the share of the predicted class's |A z| in components above -40 dB of the clip;
+        `nmf_activations_accuracy` (or `_map`) is the metric when H is replaced by NMF's own.
+        """
+        target = self.front_end.log_magnitude(analysis.spectrum)
+        nmf = self.settings.nmf
+        own = encode(target, self.bottleneck.dictionary, nmf.beta, nmf.sparsity, updates=ENCODING_UPDATES)
+        energy = component_energy(analysis.spectrum, self.bottleneck.dictionary, response.activations)
+        relevance = self.bottleneck.contributions(response.pooled).sum(dim=2)
+        predicted = relevance[torch.arange(len(batch)), response.logits.argmax(dim=-1)]
+        rebuilt, rebuilt_by_nmf = (self.bottleneck.reconstruction(h) for h in (response.activations, own))
+        figures = {
+            "test/relative_error": relative_error(target, rebuilt, analysis.mask),
+            "test/nmf_relative_error": relative_error(target, rebuilt_by_nmf, analysis.mask),
+            "test/audible_share": audible_share(predicted, energy),
+        }
+        means = {name: values.mean() for name, values in figures.items()}
+        self.log_dict(means, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
+        if self.settings.attention_from == "activations":
+            swapped = self.bottleneck.decide(own, analysis.mask)
+            self.swapped_metrics.update(swapped.logits, metric_target(batch))
+            self.log_dict(self.swapped_metrics, on_step=False, on_epoch=True, batch_size=len(batch))
 
     def watch_training(self, response: BottleneckOutput, terms: dict[str, Tensor], batch_idx: int) -> None:
         """Log each loss term's share of the gradient that reaches the activations."""

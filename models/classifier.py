@@ -148,10 +148,7 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
         """Update a split's metrics with one batch and log its loss; every clip counts once on any number of ranks."""
         analysis = self.analyse(batch.waveform, batch.length)
         response = self.respond(analysis)
-        target = batch.target.long()
-        if batch.observed is not None:
-            target = target.masked_fill(~batch.observed, UNKNOWN)
-        metrics.update(response.logits.float(), target)
+        metrics.update(response.logits.float(), metric_target(batch))
         self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(batch), prog_bar=split == "val")
         loss = torch.stack(list(self.loss_terms(response, analysis, batch).values())).sum()
         self.log(f"{split}/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
@@ -175,6 +172,12 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def metric_target(batch: Batch) -> Tensor:
+    """Targets as metrics take them: (B,) classes, or (B, C) labels with `UNKNOWN` where nobody annotated."""
+    target = batch.target.long()
+    return target if batch.observed is None else target.masked_fill(~batch.observed, UNKNOWN)
 
 
 def count_parameters(module: nn.Module) -> int:
