@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from configs.compose import config_hash, from_command_line
 from configs.errors import InputError
@@ -179,13 +179,15 @@ def explained_failure(folder: RunFolder, resumed: bool) -> Iterator[None]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit code: 0 done, 1 the run failed, 2 the command was wrong."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         config = from_command_line(list(arguments))
         summary = train(config)
         if is_first_process():
             print_summary(summary_rows(summary))
             print(f"run: {summary['run']}")
+    except InterruptedRunError as stop:
+        return _fail(str(stop), stop.exit_code) if is_first_process() else stop.exit_code
     except InputError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -196,11 +198,6 @@ def main(arguments: Sequence[str]) -> int:
         traceback.print_exc()
         return _fail(f"{type(error).__name__}: {' '.join(str(error).split())}", 1)
     return 0
-
-
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    """Treat SIGTERM as Ctrl-C."""
-    raise KeyboardInterrupt
 
 
 def _fail(message: str, code: int) -> int:

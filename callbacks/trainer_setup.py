@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 
 from callbacks.checkpointing import AtomicCheckpointIO, RunCheckpoints, mode_of
 from callbacks.finite_loss import FiniteLoss
+from callbacks.interruption import TerminateAsInterrupt
 from callbacks.metrics_csv import MetricsCSV
 from callbacks.progress import EpochProgress
 from callbacks.replica_agreement import ReplicaAgreement, UnevenDDPStrategy
@@ -40,6 +41,7 @@ def build_trainer(
         monitor = "val/map" if datamodule.multi_label else "val/accuracy"
     checkpoints = RunCheckpoints(folder, monitor)
     callbacks = [
+        TerminateAsInterrupt(),
         EpochSeeds(config.seed),
         ReplicaAgreement(),
         FiniteLoss(lambda index: datamodule.clip("train", index).name),
