@@ -83,7 +83,11 @@ def train_one(config: Config, folder: RunFolder, extra_callbacks: "Sequence[pl.C
 
 
 def build_datamodule(config: Config) -> "AudioDataModule":
-    """Return the data of the run, its cache open and its clips checked."""
+    """Return the data of the run, its cache open and its clips checked.
+
+    Raises:
+        InputError: Data that cannot be used, or so few clips that a process would have none to validate or test on.
+    """
     from datamodules.audio_datamodule import AudioDataModule
 
     source = component("dataset", config.data.name).load()(config.data, config.front_end.sample_rate)
@@ -97,6 +101,12 @@ def build_datamodule(config: Config) -> "AudioDataModule":
         progress=config.trainer.progress and is_first_process(),
     )
     datamodule.setup()
+    n_val, n_test = len(datamodule.dataset("val")), len(datamodule.dataset("test"))
+    if min(n_val, n_test) < config.trainer.devices:
+        raise InputError(
+            f"{n_val} validation and {n_test} test clips are too few for trainer.devices={config.trainer.devices}: "
+            "each process needs at least one of both"
+        )
     return datamodule
 
 

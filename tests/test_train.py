@@ -172,6 +172,7 @@ def test_an_unknown_monitor_is_a_wrong_command(tmp_path: Path, cache: Path) -> N
         (["trainer.max_epoch=3"], 2, "error: unknown key trainer.max_epoch, did you mean 'trainer.max_epochs'?"),
         (["resume=nowhere"], 2, "error: resume=nowhere: no config.yaml there"),
         (["data.batch_size=33"], 1, "error: 32 training clips do not fill one batch of data.batch_size=33"),
+        (["data.n_val=1", "trainer.devices=2"], 1, "error: 1 validation and 21 test clips are too few for trainer.dev"),
         (["data.name=audio_folder", "data.root=/nowhere"], 1, "error: data.root=/nowhere does not exist"),
     ],
 )
