@@ -22,7 +22,7 @@ def test_an_existing_run_id_is_refused_and_resume_suggested(tmp_path: Path) -> N
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="output=.*file: cannot make the run folder .*") as refused:
+    with pytest.raises(InputError, match=r"output=.*file: cannot make the run folder .*") as refused:
         RunFolder.create(str(tmp_path / "file"), "x", "a")
     assert refused.value.exit_code == 1
     with pytest.raises(InputError, match="output=/proc"):
