@@ -1,0 +1,74 @@
+"""What the first page and the page of the run itself show."""
+
+from typing import Any
+
+from report.command import command
+from report.embed import json_text
+from report.headline import headline, seconds_text
+from report.listening_pages import featured
+from report.run_contents import RunContents
+
+DATASETS = {"sound_scenes": "sound scenes", "esc50": "ESC-50", "audio_folder": "a folder of recordings"}
+
+
+def overview_context(run: RunContents) -> dict[str, Any]:
+    """Return the first page: what was trained, its score beside others, one explained clip."""
+    return {"sentence": sentence(run), "facts": facts(run), "headline": headline(run.summary), "clip": featured(run)}
+
+
+def sentence(run: RunContents) -> str:
+    """Return in one sentence what was trained."""
+    kind = run.summary.get("model") or run.config.get("model.name") or ("by_design" if run.model else "")
+    classes = f" of {len(run.model.class_names)} classes" if run.model else ""
+    data = f" trained on {dataset(run)}" if dataset(run) else ""
+    if kind == "by_design":
+        count = run.model.dictionary.shape[1] if run.model else run.config.get("model.n_components")
+        parts = f"{count} components" if count else "components"
+        return f"A classifier{classes}{data}; each of its scores is a sum of {parts} that can be played one by one."
+    names = {"black_box": "A black-box classifier", "": "A classifier"}
+    return f"{names.get(str(kind), f'A {kind} classifier')}{classes}{data}."
+
+
+def dataset(run: RunContents) -> str:
+    """Return the data set as people call it."""
+    name = str(run.config.get("data.name", ""))
+    if name == "esc50" and run.config.get("data.subset") == "esc10":
+        return "ESC-10"
+    return DATASETS.get(name, name)
+
+
+def facts(run: RunContents) -> list[tuple[str, str]]:
+    """Return names and values of the few facts that place a run."""
+    summary = run.summary
+    clips = [f"{summary[key]:,} {word}" for key, word in _SPLITS if isinstance(summary.get(key), int)]
+    result = [("Data", dataset(run)), ("Classes", str(len(run.model.class_names)) if run.model else "")]
+    result += [("Components", str(run.model.dictionary.shape[1]) if run.model else "")]
+    result += [("Parameters", f"{summary['parameters']:,}" if isinstance(summary.get("parameters"), int) else "")]
+    result += [("Clips", ", ".join(clips))]
+    if isinstance(summary.get("seconds/fit"), int | float):
+        result.append(("Training", seconds_text(summary["seconds/fit"])))
+    return [(name, value) for name, value in result if value]
+
+
+_SPLITS = (("n_train", "training"), ("n_val", "validation"), ("test/n", "test"))
+
+
+def run_context(run: RunContents) -> dict[str, Any]:
+    """Return configuration, versions, every figure of the summary, and the command that repeats the run."""
+    versions = {k.removeprefix("version/"): v for k, v in run.summary.items() if k.startswith("version/")}
+    figures = {k: v for k, v in sorted(run.summary.items()) if not k.startswith("version/")}
+    return {
+        "command": command(run.folder / "config.yaml"),
+        "config_text": run.config_text.strip(),
+        "versions": sorted(versions.items()),
+        "figures": [(name, value_text(value)) for name, value in figures.items()],
+    }
+
+
+def value_text(value: Any) -> str:  # noqa: ANN401 - summary.json may hold anything
+    """Return a figure as text: whole numbers with separators, others with five digits."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.5g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else json_text(value)
