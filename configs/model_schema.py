@@ -28,13 +28,14 @@ class SmallCNNConfig(BackboneConfig):
     width: int = 16
     """Channels of the first block; each further block doubles them."""
     blocks: int = 4
-    """Convolutional blocks, each halving the resolution."""
+    """Convolutional blocks, the first a single strided convolution; all but the second halve the resolution."""
     dropout: float = 0.2
     """Share of values dropped while training."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
-        yield from at_least(self, "backbone", 1, ("width", "blocks"))
+        yield from at_least(self, "backbone", 1, ("width",))
+        yield from at_least(self, "backbone", 2, ("blocks",))
         yield from below_one(self, "backbone", ("dropout",))
 
 

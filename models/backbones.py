@@ -93,20 +93,29 @@ def keep_sound(maps: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class SmallCNN(Backbone):
-    """A VGG-like network of about 0.3 M parameters that trains from scratch on two cores in minutes."""
+    """A VGG-like network of about 0.3 M parameters that trains from scratch on two cores in minutes.
+
+    The first block is one strided convolution: at full resolution two of them would take half of all the time. Kernels
+    and maps lie channels-last in memory, which convolutions on a CPU are faster with.
+    """
 
     def __init__(self, config: SmallCNNConfig, n_mels: int) -> None:
         super().__init__()
+        widths = [config.width * 2**level for level in range(config.blocks)]
         self.input_norm = nn.BatchNorm2d(1)
-        widths = [1, *(config.width * 2**level for level in range(config.blocks))]
+        self.stem = nn.Conv2d(1, config.width, 5, stride=2, padding=2, bias=False)
+        self.stem_norm = nn.BatchNorm2d(config.width)
         self.blocks = nn.ModuleList(ConvBlock(n_in, (n_out, n_out)) for n_in, n_out in pairwise(widths))
         self.dropout = nn.Dropout2d(config.dropout)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, features: Tensor, n_frames: Tensor | None = None) -> BackboneOutput:
-        """Maps `blocks.0` ... at 1, 1/2, 1/4 ... of the input's resolution; embedding of the deepest one."""
-        maps: dict[str, Tensor] = {}
+        """Maps `stem` and `blocks.0` at half the resolution, `blocks.1` ... at 1/4, 1/8 ...; embedding of the last."""
         total = features.shape[-1]
         x = keep_sound(self.input_norm(features), frame_mask(n_frames, total, total))
+        x = F.relu(self.stem_norm(self.stem(x.contiguous(memory_format=torch.channels_last))))
+        maps = {"stem": keep_sound(x, frame_mask(n_frames, total, x.shape[-1]))}
+        x = maps["stem"]
         for level, block in enumerate(self.blocks):
             x = F.max_pool2d(x, 2) if level else x
             x = maps[f"blocks.{level}"] = block(x, frame_mask(n_frames, total, x.shape[-1]))
