@@ -18,7 +18,7 @@ from configs.compose import config_hash, from_command_line
 from configs.errors import InputError
 from configs.registry import component
 from configs.schema import Config
-from report.run_facts import beside, count_flops, peak_memory_mb, summary_rows, versions
+from report.run_facts import beside, peak_memory_mb, summary_rows, versions
 from report.run_folder import RunFolder
 from report.run_opening import is_first_process, open_run, twin_config
 from report.summary_table import print_summary
@@ -77,6 +77,8 @@ def train_one(config: Config, folder: RunFolder, extra_callbacks: "Sequence[pl.C
         trainer.fit(model, datamodule=datamodule, ckpt_path=folder.last if start else None, weights_only=True)
         figures = test_figures(trainer, model, datamodule, folder)
     summary = run_facts(config, model, datamodule, clock) | figures | {"run": str(folder.path)}
+    if config.twin and is_first_process():
+        summary |= baselines(model, datamodule)
     if is_first_process():
         folder.write_summary(summary)
     return summary
@@ -141,7 +143,7 @@ def run_facts(
     clock: "FitClock",
 ) -> dict[str, Any]:
     """Return what a reader needs to place the figures of a run: what was trained, on what, at which cost."""
-    from models.classifier import count_parameters
+    from models.cost import count_flops, count_parameters
 
     clip = datamodule.batch("val", [0])
     return {
@@ -157,6 +159,14 @@ def run_facts(
         "memory/peak_mb": peak_memory_mb(),
         **versions(),
     }
+
+
+def baselines(model: Any, datamodule: "AudioDataModule") -> dict[str, float]:  # noqa: ANN401
+    """Return what chance and a classifier without hearing score on the test split."""
+    from models.simple_baselines import chance, logistic_regression
+
+    scores = {"chance": chance(datamodule), "logistic_regression": logistic_regression(model.front_end, datamodule)}
+    return {f"baseline/{name}": score for name, score in scores.items()}
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ NOT_HASHED = (
     "output",
     "run_id",
     "resume",
+    "twin",
     "plugins",
     "logger",
     "trainer.progress",

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MultilabelAveragePrecision
 
@@ -178,8 +178,3 @@ def metric_target(batch: Batch) -> Tensor:
     """Targets as metrics take them: (B,) classes, or (B, C) labels with `UNKNOWN` where nobody annotated."""
     target = batch.target.long()
     return target if batch.observed is None else target.masked_fill(~batch.observed, UNKNOWN)
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Number of trainable values of a module."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)

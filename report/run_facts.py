@@ -23,22 +23,6 @@ def peak_memory_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def count_flops(model: Any, *inputs: Any) -> int:  # noqa: ANN401
-    """Return the floating-point operations of matrix products and convolutions in one evaluation of `model(*inputs)`.
-
-    A multiplication and an addition count as two; Fourier transforms and element-wise work are not counted.
-    """
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    training = model.training
-    model.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(*inputs)
-    model.train(training)
-    return int(counter.get_total_flops())
-
-
 def beside(twin: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of a twin under names that fit into the summary of the run it stands beside."""
     kept = ("test/", "seconds/", "best/", "parameters", "flops_per_clip", "run")
@@ -46,14 +30,25 @@ def beside(twin: dict[str, Any]) -> dict[str, Any]:
 
 
 def summary_rows(summary: dict[str, Any]) -> list[Row]:
-    """Return a row of the final table for the run, and one for its twin if it has one."""
+    """Return a row of the final table for the run, and for its twin and the baselines if it has them."""
     rows = [_row(str(summary["model"]), summary)]
     twin = {name.removeprefix("twin/"): value for name, value in summary.items() if name.startswith("twin/")}
-    return [*rows, _row("black_box (twin)", twin)] if twin else rows
+    if twin:
+        rows.append(_row("black_box (twin)", twin))
+    score = "test/map" if "test/map" in summary else "test/accuracy"
+    for name, label in BASELINES.items():
+        if name in summary:
+            rows.append({"model": label, score: summary[name], "n": summary["test/n"]})
+    return rows
+
+
+BASELINES = {"baseline/logistic_regression": "logistic regression", "baseline/chance": "chance"}
+"""Entries of the summary that are scores of something simpler than the model, and their names in the table."""
 
 
 def _row(name: str, figures: dict[str, Any]) -> Row:
     scores = {key: value for key, value in figures.items() if key in ("test/accuracy", "test/map")}
+    audit = {"rel. error": "test/relative_error", "audible": "test/audible_share"}
     return {
         "model": name,
         **scores,
@@ -62,4 +57,5 @@ def _row(name: str, figures: dict[str, Any]) -> Row:
         "MFLOP/clip": figures["flops_per_clip"] / 1e6,
         "fit s": figures["seconds/fit"],
         "test s": figures["seconds/test"],
+        **{column: figures[key] for column, key in audit.items() if key in figures},
     }

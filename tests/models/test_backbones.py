@@ -7,7 +7,7 @@ from torch import nn
 from configs.errors import InputError
 from configs.schema import SmallCNNConfig, VGGConfig
 from models.backbones import SmallCNN, measure, pool_time
-from models.classifier import count_parameters
+from models.cost import count_parameters
 from models.vgg import VGG
 
 

@@ -8,7 +8,7 @@ from configs.errors import InputError
 from configs.schema import ByDesignConfig, SmallCNNConfig, VGGConfig
 from models.activation_decoder import LightDecoder, PaperDecoder
 from models.backbones import SmallCNN, measure
-from models.classifier import count_parameters
+from models.cost import count_parameters
 from models.nmf_bottleneck import NMFBottleneck
 from models.vgg import VGG
 

@@ -1,7 +1,8 @@
-"""The baseline that hears no structure: logistic regression on the mean and spread of each log-mel band."""
+"""What any model has to beat: chance, and logistic regression that sees each log-mel band's mean and spread only."""
 
 import warnings
-from typing import Protocol
+from collections.abc import Iterator, Sequence, Sized
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from datamodules.batch import Batch
@@ -20,21 +21,36 @@ CHUNK = 64  # clips analysed at a time
 
 
 class ClipAccess(Protocol):
-    """What the baseline needs of a data module."""
+    """What the baselines need of a data module."""
 
     multi_label: bool
 
-    def batch(self, split: str, indices: list[int]) -> Batch:
-        """Clips of a split as they are."""
+    def batch(self, split: Any, indices: Sequence[int]) -> Batch:  # noqa: ANN401 - one of the split names
+        """Return clips of a split as they are."""
 
-    def dataset(self, split: str) -> "Sized":
-        """A split, for its size."""
+    def dataset(self, split: Any) -> Sized:  # noqa: ANN401
+        """Return a split, for its size."""
 
 
-class Sized(Protocol):
-    """Something with a length."""
+def chance(data: ClipAccess) -> float:
+    """Return the share of the commonest test class, or the mean share of clips that carry a label (multi-label).
 
-    def __len__(self) -> int: ...
+    The first is the accuracy of a constant answer, the second the expected average precision of a random ranking.
+    """
+    targets, known = zip(*((b.target, b.observed) for b in batches(data, "test")), strict=True)
+    if not data.multi_label:
+        return float(torch.cat(targets).long().bincount().max() / sum(map(len, targets)))
+    seen = torch.cat(
+        [torch.ones_like(t, dtype=torch.bool) if k is None else k for t, k in zip(targets, known, strict=True)]
+    )
+    return float(((torch.cat(targets) * seen).sum(0) / seen.sum(0).clamp_min(1)).mean())
+
+
+def batches(data: ClipAccess, split: str) -> Iterator[Batch]:
+    """Yield all clips of a split in chunks."""
+    n = len(data.dataset(split))
+    for start in range(0, n, CHUNK):
+        yield data.batch(split, range(start, min(start + CHUNK, n)))
 
 
 def logistic_regression(front_end: FrontEnd, data: ClipAccess) -> float:
@@ -56,7 +72,7 @@ def logistic_regression(front_end: FrontEnd, data: ClipAccess) -> float:
     return float(np.mean(scores))
 
 
-def classifier() -> "LogisticRegression":
+def classifier() -> Pipeline:
     """Standardised logistic regression; its own warning about slow convergence says nothing a user could act on."""
     warnings.filterwarnings("ignore", category=ConvergenceWarning)
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
@@ -67,9 +83,7 @@ def summarise(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
     """Features (n, 2 M), targets (n,) or (n, C) and which of them are known, of a whole split."""
     features, targets, known = [], [], []
-    n = len(data.dataset(split))
-    for start in range(0, n, CHUNK):
-        batch = data.batch(split, list(range(start, min(start + CHUNK, n))))
+    for batch in batches(data, split):
         with torch.no_grad():
             mel = front_end.features(front_end.stft(front_end.normalize(batch.waveform)))[:, 0]
         mask = torch.arange(mel.shape[-1]) < front_end.n_frames(batch.length)[:, None]
