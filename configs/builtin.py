@@ -1,5 +1,6 @@
 """The components that come with the program, in one table."""
 
+from configs.callback_schema import ListeningConfig
 from configs.registry import register
 from configs.schema import (
     AudioFolderData,
@@ -20,3 +21,5 @@ register("backbone", "vgg", VGGConfig, "models.vgg:VGG")
 
 register("model", "by_design", ByDesignConfig, "models.by_design:ByDesignClassifier")
 register("model", "black_box", BlackBoxConfig, "models.black_box:BlackBoxClassifier")
+
+register("callback", "listening", ListeningConfig, "callbacks.listening:ListeningCallback")

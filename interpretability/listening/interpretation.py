@@ -1,7 +1,7 @@
 """What decisions are made of: relevance of every component for every class, and the sound of any part of a clip."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from interpretability.listening.masks import MaskScale, apply_masks, component_m
 
 THRESHOLD = 0.2
 """Default relevance above which a component belongs to the interpretation of a class (sheet 2; SpeechBrain)."""
+
+PER_CLIP = ("logits", "relevance", "activations", "spectrum", "level")
+"""Fields of an interpretation with one entry for each clip."""
 
 
 def relevance_of(contributions: Tensor) -> Tensor:
@@ -132,6 +135,11 @@ class Interpretation:
     def probabilities(self) -> Tensor:
         """Class probabilities (B, C): softmax of the logits, or a sigmoid of each (multi-label)."""
         return self.logits.sigmoid() if self.multi_label else self.logits.softmax(dim=1)
+
+    def only(self, clip: int) -> "Interpretation":
+        """Return the interpretation of one of the B clips."""
+        own = {name: getattr(self, name)[clip : clip + 1] for name in PER_CLIP}
+        return replace(self, **own)
 
     def class_number(self, label: str | int) -> int:
         """Return the number of a class.
