@@ -114,6 +114,8 @@ class ByDesignConfig(ModelConfig):
     """How the activations of a component are summed up over time."""
     attention_from: Literal["activations", "maps"] = "activations"
     """What attention over time is computed from; with maps the backbone chooses the frames unseen."""
+    dropout: float = 0.2
+    """Share of components muted while training, so that no decision hangs on a single one."""
     reconstruction_weight: float = 5.0
     """Weight alpha of the reconstruction error ||X - WH||^2 in the loss."""
     sparsity_weight: float = 0.02
@@ -127,7 +129,7 @@ class ByDesignConfig(ModelConfig):
         """Yield one sentence per setting that cannot be used."""
         yield from above_zero(self, "model", ("n_components",))
         yield from at_least(self, "model", 0, ("reconstruction_weight", "sparsity_weight"))
-        yield from below_one(self, "model", ("label_smoothing",))
+        yield from below_one(self, "model", ("dropout", "label_smoothing"))
         if self.attention_from == "maps" and "attention" not in self.pooling:
             yield (
                 f"model.attention_from=maps needs model.pooling=attention or class_attention, not {self.pooling}, "

@@ -150,8 +150,10 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
         response = self.respond(analysis)
         metrics.update(response.logits.float(), metric_target(batch))
         self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(batch), prog_bar=split == "val")
-        loss = torch.stack(list(self.loss_terms(response, analysis, batch).values())).sum()
-        self.log(f"{split}/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
+        terms = self.loss_terms(response, analysis, batch)
+        losses = {"loss": torch.stack(list(terms.values())).sum(), **(terms if len(terms) > 1 else {})}
+        named = {f"{split}/{name}": value for name, value in losses.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
         return analysis, response
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -47,6 +47,7 @@ class NMFBottleneck(nn.Module):
             self.register_buffer("dictionary", start)
         self.register_buffer("scale", torch.ones(n))
         self.decoder = (LightDecoder if config.decoder == "light" else PaperDecoder)(shapes, n)
+        self.dropout = config.dropout
         self.per_class = config.pooling == "class_attention"
         self.context_layer = list(shapes)[-1] if config.attention_from == "maps" else None
         n_context = shapes[self.context_layer][0] if self.context_layer else n
@@ -83,6 +84,9 @@ class NMFBottleneck(nn.Module):
     def decide(self, activations: Tensor, mask: Tensor | None, context: Tensor | None = None) -> BottleneckOutput:
         """Decision on activations (B, K, T), of which `mask` (B, T) holds sound; nothing else of the clip is seen."""
         pooled = self.pooling(activations / self.scale[:, None], mask, context)
+        if self.training and self.dropout:  # whole components are muted, as a listener of the explanation may do
+            heard = nn.functional.dropout(torch.ones_like(pooled[:, :1]), self.dropout)
+            pooled = pooled * heard
         if self.per_class:
             logits = torch.einsum("ck,bck->bc", self.weight[:, 0], pooled)
         else:
