@@ -73,12 +73,13 @@ def from_command_line(arguments: list[str]) -> Config:
     """
     result = parse(arguments)
     if isinstance(result, Printout):
-        _print(result.text)
+        show(result.text)
         raise SystemExit(0)
     return result
 
 
-def _print(text: str) -> None:
+def show(text: str) -> None:
+    """Print a text; a reader that stops early is no error."""
     try:
         print(text, flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough

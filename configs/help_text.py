@@ -36,7 +36,7 @@ def help_text(topic: str | None = None) -> str:
             raise CommandError(
                 f"--help {topic}: no such group{nearest(topic, known)}; groups: {', '.join(sorted(known))}"
             )
-    blocks = [f"{title}\n" + "\n".join(map(_entry, items)) for title, items in sections]
+    blocks = [f"{title}\n" + "\n".join(map(entry, items)) for title, items in sections]
     return "\n\n".join(blocks if topic is not None else [USAGE.rstrip("\n"), *blocks])
 
 
@@ -73,7 +73,8 @@ def _belongs(item: Setting, topic: str) -> bool:
     return f"{item.key}.".startswith(f"{topic}.") or (topic == "general" and "." not in item.key)
 
 
-def _entry(item: Setting) -> str:
+def entry(item: Setting) -> str:
+    """Return the help of one setting: key, type, default and sentence."""
     return f"  {item.key}: {type_text(item.annotation)} = {value_text(item.default)}\n      {item.sentence}"
 
 

@@ -4,13 +4,15 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from configs.errors import CommandError
 from configs.fields import Setting, alternatives, choices, is_optional, settings, takes_text, type_text, value_text
 from configs.layers import Layer, Raw, problem_of, read_value
 from configs.registry import callbacks_type, component, names, nearest
 from configs.schema import Config
+
+Schema = TypeVar("Schema")
 
 NODES = {"data": "dataset", "backbone": "backbone", "model": "model"}
 """Groups whose settings depend on the component chosen by `name`."""
@@ -23,7 +25,6 @@ def merge(layers: Sequence[Layer]) -> Config:
         CommandError: Unknown component or key, wrong type, unresolved interpolation, missing or contradictory settings.
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
 
     chosen = _chosen(layers)
     replaced = node_types(chosen)
@@ -36,6 +37,29 @@ def merge(layers: Sequence[Layer]) -> Config:
     for layer in _without_leftovers(layers, chosen, known):
         for key, value in layer.values.items():
             _set(config, key, value, known, layer)
+    return _finished(config, Config)
+
+
+def fill(schema: type[Schema], layer: Layer) -> Schema:
+    """Return the settings of a script that has a schema of its own, from its command line.
+
+    Raises:
+        CommandError: As `merge`.
+    """
+    from omegaconf import OmegaConf
+
+    known = {setting.key: setting for setting in settings(schema)}
+    config = OmegaConf.structured(schema)
+    for key, value in layer.values.items():
+        _set(config, key, value, known, layer)
+    return _finished(config, schema)
+
+
+def _finished(config: Any, schema: type[Schema]) -> Schema:  # noqa: ANN401 - OmegaConf's node
+    """Return a filled-in node as its dataclass, resolved and checked."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
     try:
         OmegaConf.resolve(config)
         if missing := sorted(OmegaConf.missing_keys(config)):
@@ -43,7 +67,7 @@ def merge(layers: Sequence[Layer]) -> Config:
         result = OmegaConf.to_object(config)
     except (OmegaConfBaseException, ValueError, TypeError) as error:
         raise CommandError(_short(error)) from error
-    assert isinstance(result, Config)  # noqa: S101 - narrows the type, cannot fail
+    assert isinstance(result, schema)  # noqa: S101 - narrows the type, cannot fail
     if problems := list(_problems(result)):
         raise CommandError("; ".join(problems))
     return result
@@ -125,7 +149,8 @@ def _typed(key: str, value: Any, annotation: Any) -> Any:  # noqa: ANN401
 
 
 def _is_group(key: str, known: Mapping[str, Setting]) -> bool:
-    return key in NODES or key == "callbacks" or any(name.startswith(f"{key}.") for name in known)
+    whole = "data.name" in known  # the schema of a training, not that of a script
+    return (whole and key in {*NODES, "callbacks"}) or any(name.startswith(f"{key}.") for name in known)
 
 
 def _unknown(key: str, value: Any, known: Mapping[str, Setting]) -> str:  # noqa: ANN401
@@ -137,10 +162,11 @@ def _unknown(key: str, value: Any, known: Mapping[str, Setting]) -> str:  # noqa
     if head in known:
         return f"unknown key {key}: {head} is a single value ({type_text(known[head].annotation)})"
     group, *rest = key.split(".")
-    if group == "callbacks" and rest[0] not in names("callback"):
+    whole = "data.name" in known
+    if whole and group == "callbacks" and rest[0] not in names("callback"):
         known_names = ", ".join(names("callback")) or "none"
         return f"unknown key {key}: no such callback{nearest(rest[0], names('callback'))}; known: {known_names}"
-    if group in NODES and (owners := _owners(key)):
+    if whole and group in NODES and (owners := _owners(key)):
         return f"unknown key {key}: it belongs to {group}.name={' or '.join(owners)}"
     return f"unknown key {key}{_nearest_key(head, last, list(known)) or '; --help shows all keys'}"
 
@@ -180,7 +206,7 @@ def _wrong_type(key: str, value: Any, annotation: Any) -> str:  # noqa: ANN401
     return message
 
 
-def _problems(config: Config) -> Iterator[str]:
+def _problems(config: object) -> Iterator[str]:
     """Yield what the settings' own checks find, and every float that is not finite."""
     groups: list[tuple[str, Any]] = [("", config)]
     while groups:

@@ -90,6 +90,7 @@ def assemble(
         multi_label=model.multi_label,
         sample_rate=front_end.config.sample_rate,
         n_samples=clips.shape[1],
+        hop_length=front_end.config.hop_length,
         logits=logits.float(),
         prior=None if head.prior is None else head.prior.detach().float(),
         relevance=relevance.float(),

@@ -75,6 +75,7 @@ class Interpretation:
         multi_label: whether several classes may be predicted at once.
         sample_rate: in Hz.
         n_samples: N.
+        hop_length: samples between two frames of H and of the STFT.
         logits: (B, C), for each class the sum of `relevance` over components plus the prior.
         prior: (C,) of a multi-label model, or None.
         relevance: (B, C, K).
@@ -93,6 +94,7 @@ class Interpretation:
     multi_label: bool
     sample_rate: int
     n_samples: int
+    hop_length: int
     logits: Tensor
     prior: Tensor | None
     relevance: Tensor
@@ -140,6 +142,35 @@ class Interpretation:
         """Return the interpretation of one of the B clips."""
         own = {name: getattr(self, name)[clip : clip + 1] for name in PER_CLIP}
         return replace(self, **own)
+
+    def sounding(self, n_samples: int) -> tuple[int, "Interpretation"]:
+        """Return a stretch of one long recording (B = 1), decided by the windows that lie within it.
+
+        The stretch is at most `n_samples` long, but never less than one window, and starts where the first window with
+        sound does.
+
+        Returns:
+            Its first sample, and its interpretation.
+
+        Raises:
+            ValueError: Several clips, or a recording that was not heard in windows.
+        """
+        if self.window_logits is None or not self.windows or len(self) != 1:
+            raise ValueError("only a recording heard in windows can be shortened to some of them")
+        start = self.windows[0][0]
+        n_frames = max(1 + n_samples // self.hop_length, self.windows[0][1] - start)
+        inside = [place for place, (_, last) in enumerate(self.windows) if last - start <= n_frames]
+        frames = slice(start, self.windows[inside[-1]][1])
+        first = start * self.hop_length
+        return first, replace(
+            self,
+            n_samples=min((frames.stop - 1 - start) * self.hop_length, self.n_samples - first),
+            logits=self.window_logits[inside].mean(dim=0, keepdim=True),
+            activations=self.activations[..., frames],
+            spectrum=self.spectrum[..., frames],
+            windows=tuple((self.windows[place][0] - start, self.windows[place][1] - start) for place in inside),
+            window_logits=self.window_logits[inside],
+        )
 
     def class_number(self, label: str | int) -> int:
         """Return the number of a class.

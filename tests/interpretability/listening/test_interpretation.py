@@ -37,6 +37,7 @@ def interpretation(multi_label=False, **changes):
         "multi_label": multi_label,
         "sample_rate": 8000,
         "n_samples": N,
+        "hop_length": 32,
         "logits": relevance.sum(dim=2),
         "prior": None,
         "relevance": relevance,

@@ -14,6 +14,7 @@ def said(activations, logits, dictionary):
         multi_label=False,
         sample_rate=8000,
         n_samples=100,
+        hop_length=4,
         logits=logits,
         prior=None,
         relevance=torch.rand(len(logits), 3, activations.shape[1]),

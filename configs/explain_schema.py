@@ -1,0 +1,53 @@
+"""Settings of explain.py. The sentence under a field is what `--help` prints."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass
+class ExplainConfig:
+    """Which recordings to explain by which run, and what to write."""
+
+    run: str = "???"
+    """Run folder, or one checkpoint file."""
+    audio: str = "???"
+    """Audio file, or a folder whose audio files are all explained."""
+    output: str | None = None
+    """Folder to write; none takes RUN/explanations/NAME, called after the audio."""
+    overwrite: bool = False
+    """Whether explanations that are already in the output folder are replaced."""
+    threshold: float = 0.2
+    """Relevance, relative to a clip's largest, above which a component belongs to the interpretation of a class."""
+    classes: list[str] = field(default_factory=list)
+    """Classes to explain, by name; an empty list takes those predicted."""
+    components: str = "3"
+    """Components heard one by one for each class: a number of the most relevant ones, or all."""
+    masks: Literal["magnitude", "as_published"] = "magnitude"
+    """What masks act on: the complex STFT, where parts add up to the clip, or log-magnitudes as in the paper's code."""
+    mute: list[int] = field(default_factory=list)
+    """Components that are silenced in the decision before anything is explained."""
+    save: str | None = None
+    """Checkpoint file to write, with the muted components in it."""
+    longest: float = 600.0
+    """Seconds above which a recording is skipped."""
+    report: bool = True
+    """Whether to build the report, a folder of pages that any browser plays."""
+    device: str = "cpu"
+    """Device that computes: cpu, cuda or another name PyTorch knows."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        if not -1 <= self.threshold <= 1:
+            yield f"threshold={self.threshold} must lie between -1 and 1"
+        if self.longest <= 0:
+            yield f"longest={self.longest} must be above 0"
+        if self.components != "all" and not (self.components.isascii() and self.components.isdigit()):
+            yield f"components={self.components} must be a number or all"
+        if any(number < 0 for number in self.mute):
+            yield f"mute={self.mute} must hold numbers of components, from 0"
+
+    @property
+    def n_components(self) -> int | None:
+        """Components of each class, or None for all."""
+        return None if self.components == "all" else int(self.components)
