@@ -1,15 +1,19 @@
-"""A data set held in memory, for tests of whatever reads data sets."""
+"""A data set held in memory, for tests of whatever reads data sets, and folders of recordings with their tables."""
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from configs.data_schema import AugmentationConfig, DataConfig
+from configs.data_schema import AudioFolderData, AugmentationConfig, DataConfig
+from configs.errors import InputError
 from datamodules.audio_datamodule import AudioDataModule
 from datamodules.audio_files import BadClip
+from datamodules.audio_folder import AudioFolder
 from datamodules.clip_source import Clip, Samples, Split
 
 RATE = 8000
@@ -83,3 +87,63 @@ def make_datamodule(tmp_path: Path):
         return AudioDataModule(source, config, RATE, changes, seed, min_samples=256, progress=False)
 
     return make
+
+
+@pytest.fixture
+def sound():
+    """Write 80 samples of one level at 8 kHz, with the folders above them."""
+
+    def write(path: Path, level: float = 0.1) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.full(80, level), 8000)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def table(sound):
+    """Write table.csv under a root, with the sounds it names, and return the settings that read them."""
+
+    def write_table(root: Path, columns: str, rows: Iterable[tuple[str, ...]], write: bool = True) -> AudioFolderData:
+        rows = list(rows)
+        root.mkdir(parents=True, exist_ok=True)
+        with (root / "table.csv").open("w", newline="", encoding="utf-8") as handle:
+            csv.writer(handle).writerows([columns.split(","), *rows])
+        for path, *_ in rows if write else ():
+            sound(root / path)
+        return AudioFolderData(root=str(root), table="table.csv")
+
+    return write_table
+
+
+@pytest.fixture
+def names():
+    """Names of clips, as a set."""
+
+    def of(clips: tuple[Clip, ...]) -> set[str]:
+        return {clip.name for clip in clips}
+
+    return of
+
+
+@pytest.fixture
+def load():
+    """Read an audio folder for a model at 22,050 Hz."""
+
+    def read(config: AudioFolderData) -> AudioFolder:
+        return AudioFolder(config, 22050)
+
+    return read
+
+
+@pytest.fixture
+def refused(load):
+    """Check that an audio folder is refused in one line that holds the message."""
+
+    def check(config: AudioFolderData, message: str) -> None:
+        with pytest.raises(InputError, match=message) as caught:
+            load(config)
+        assert "\n" not in str(caught.value)
+
+    return check
