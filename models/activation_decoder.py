@@ -52,6 +52,10 @@ class PaperDecoder(nn.Module):
     def __init__(self, shapes: Mapping[str, Shape], n_components: int) -> None:
         super().__init__()
         self.layers = deepest(shapes)
+        if len(self.layers) < 3:
+            raise InputError(
+                f"model.decoder=paper needs three maps, the backbone gives {len(self.layers)}: use model.decoder=light"
+            )
         (c0, f0, _), (c1, f1, _), (c2, f2, _) = (shapes[layer] for layer in self.layers)
         if not (f0 // 4 == f1 // 2 == f2 >= 1):
             raise InputError(

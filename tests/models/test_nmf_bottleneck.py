@@ -145,3 +145,10 @@ def test_paper_decoder_has_the_published_size():
 def test_paper_decoder_refuses_maps_that_do_not_halve():
     with pytest.raises(InputError, match="decoder=light"):
         PaperDecoder({"a": (4, 16, 40), "b": (8, 16, 40), "c": (8, 16, 40)}, 8)
+
+
+def test_paper_decoder_refuses_a_backbone_with_fewer_than_three_maps():
+    shapes = measure(SmallCNN(SmallCNNConfig(blocks=2), 64), 64).maps
+    with pytest.raises(InputError, match=r"model\.decoder=paper needs three maps, the backbone gives 2\b") as caught:
+        PaperDecoder(shapes, 8)
+    assert "\n" not in str(caught.value)
