@@ -68,7 +68,7 @@ def _beside(summary: Mapping[str, Any], key: str) -> Iterator[Score]:
         if name.startswith(BASELINE) and name not in CHANCE and _is_share(value):
             baseline, _, what = name.removeprefix(BASELINE).partition("/")
             if what in ("", metric, key):
-                yield Score(baseline.replace("_", " ").capitalize(), float(value), "baseline")
+                yield Score(baseline.replace("_", " ").capitalize(), float(value))
     chance = next((summary[name] for name in (*CHANCE, f"chance/{metric}") if _is_share(summary.get(name))), None)
     if chance is not None:
         yield Score("Chance", float(chance))

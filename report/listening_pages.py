@@ -13,6 +13,7 @@ from report.spectrum_picture import spectrum_picture
 
 THRESHOLD = 0.2  # normalised relevance above which a component belongs to a class
 STRONGEST = 5  # components shown in the list of classes
+SPLITS = {"train": "training", "val": "validation"}
 VOTES = 3  # classes shown in the list of components
 
 
@@ -52,7 +53,7 @@ def classes_context(run: RunContents) -> dict[str, Any] | None:
     if run.model is None:
         return None
     rows = [_class_row(run, run.model, c) for c in range(len(run.model.class_names))]
-    source = f"{run.classes.split} split" if run.classes is not None else ""
+    source = f"{SPLITS.get(run.classes.split, run.classes.split)} split" if run.classes is not None else ""
     metric = "average precision" if run.model.multi_label else "recall"
     has_accuracy = run.classes is not None and run.classes.accuracy is not None
     return {"rows": rows, "source": source, "metric": metric, "has_accuracy": has_accuracy, "can_hear": bool(run.clips)}

@@ -18,7 +18,7 @@
   function ticks(low, high, count) {
     const rough = (high - low) / count || 1;
     const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
+    const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= rough);
     const values = [];
     for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) values.push(i * step);
     return values;
@@ -34,8 +34,10 @@
     let [y0, y1] = range(ys);
     if (y0 > 0 && y0 < 0.5 * y1) y0 = 0;
     if (y0 === y1) [y0, y1] = [y0 - 0.5, y1 + 0.5];
-    const yTicks = ticks(y0, y1, 4);
-    [y0, y1] = [Math.min(y0, yTicks[0]), Math.max(y1, yTicks[yTicks.length - 1])];
+    let yTicks = ticks(y0, y1, 4);
+    const step = yTicks.length > 1 ? yTicks[1] - yTicks[0] : y1 - y0;
+    [y0, y1] = [Math.floor(y0 / step + 1e-9) * step, Math.ceil(y1 / step - 1e-9) * step];
+    yTicks = Array.from({ length: Math.round((y1 - y0) / step) + 1 }, (_, i) => y0 + i * step);
     const x = (value) => BOX.left + ((value - x0) / (x1 - x0 || 1)) * (WIDTH - BOX.left - BOX.right);
     const y = (value) => HEIGHT - BOX.bottom - ((value - y0) / (y1 - y0)) * (HEIGHT - BOX.top - BOX.bottom);
     return { x, y, x0, x1, yTicks, xTicks: ticks(x0, x1, 6).filter((v) => Number.isInteger(v)) };

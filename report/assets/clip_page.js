@@ -3,6 +3,7 @@
 
 (async function () {
   const { el, bdi, names, fragment, fail, loadModel, loadClip, load } = soundglass;
+  const SPLITS = { train: "training", val: "validation" };
   const place = document.getElementById("desk");
 
   async function open() {
@@ -28,7 +29,7 @@
     document.title = `${entry.name} \u00b7 Soundglass`;
     document.getElementById("clip-name").replaceChildren(bdi(entry.name));
     const truth = (clip.target || []).flatMap((c, i) => [i ? ", " : "", bdi(model.class_names[c])]);
-    const facts = [`${entry.split} split`, `${entry.seconds.toFixed(1)} s`, entry.note].filter(Boolean).join(" \u00b7 ");
+    const facts = [`${SPLITS[entry.split] || entry.split} split`, `${entry.seconds.toFixed(1)} s`, entry.note].filter(Boolean).join(" \u00b7 ");
     document.getElementById("clip-facts").replaceChildren(...(truth.length ? ["True class: ", ...truth, " \u00b7 "] : []), facts);
     const link = (to, word) => (to ? el("a", { href: `clip.html#${to.key}` }, word) : el("span", {}, word));
     document.getElementById("clip-links").replaceChildren(link(list[number - 1], "Previous clip"), link(list[number + 1], "Next clip"));

@@ -47,6 +47,9 @@
       Object.assign(this, { desk, lowest, threshold });
       this.rows = Array.from({ length: desk.model.K }, (_, k) => this.row(k));
       this.list = el("ol", { class: "component-list" });
+      const columns = ["", "name", "activation", "relevance", "level"].map((word) => el("span", {}, word));
+      this.columns = el("li", { class: "columns", "aria-hidden": "true" }, ...columns);
+      this.columns.firstChild.style.width = "76px";
       this.all = false;
     }
 
@@ -60,7 +63,8 @@
       const title = fixed
         ? el("h2", {}, "What speaks for ", bdi(desk.model.class_names[desk.chosen]), " in general")
         : el("h2", {}, el("label", { for: "for-class" }, "What speaks for "), select);
-      return el("div", {}, el("div", { class: "heading" }, title, names.saveButton()), this.count, this.list, this.more);
+      return el("div", {}, el("div", { class: "heading" }, title), this.count, this.list,
+        el("div", { class: "list-end" }, this.more, names.saveButton()));
     }
 
     showAll() {
@@ -72,7 +76,7 @@
       const relevance = this.desk.relevances[this.desk.chosen];
       const order = this.rows.map((_, k) => k);
       if (relevance) order.sort((a, b) => Math.abs(relevance[b]) - Math.abs(relevance[a]));
-      this.list.replaceChildren(...order.map((k) => this.rows[k].element));
+      this.list.replaceChildren(this.columns, ...order.map((k) => this.rows[k].element));
       order.forEach((k, place) => {
         this.rows[k].element.hidden = !this.all && place >= SHOWN;
         this.rows[k].weigh(relevance ? relevance[k] : null);

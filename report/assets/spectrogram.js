@@ -38,8 +38,8 @@
   function frequencyAxis(top) {
     const ticks = [500, 1000, 2000, 4000, 8000, 16000].filter((hz) => hz <= 0.97 * top);
     const labels = [0, ...ticks].map((hz) =>
-      el("span", { style: `bottom:${(100 * mel(hz)) / mel(top)}%` }, hz >= 1000 ? `${hz / 1000}k` : String(hz)));
-    return el("div", { class: "axis frequency", "aria-hidden": "true" }, ...labels, el("b", {}, "Hz"));
+      el("span", { style: `bottom:${(100 * mel(hz)) / mel(top)}%` }, hz >= 1000 ? `${hz / 1000}k` : hz ? String(hz) : "0 Hz"));
+    return el("div", { class: "axis frequency", "aria-hidden": "true" }, ...labels);
   }
 
   function timeAxis(seconds) {
