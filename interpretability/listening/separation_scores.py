@@ -1,0 +1,154 @@
+"""Where the clean sources are known: how much of a class's source its interpretation holds, and when.
+
+Every gain stands beside three others on the same clip: as many components drawn at random, a random mask of equal
+energy, and the best mask there is, computed from the source itself, which is the ceiling of all masks.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from interpretability.listening.decision_audit import TINY
+from interpretability.listening.interpretation import Interpretation, normalise, select
+from interpretability.listening.masks import group_masks
+
+ACTIVE_DB = -40.0
+"""Level of a frame, relative to the loudest of its source, above which the source counts as active."""
+
+
+def si_sdr(estimate: Tensor, reference: Tensor) -> Tensor:
+    """Scale-invariant signal-to-distortion ratio (...) in dB of signals (..., N) (Le Roux et al. 2019, equation 3).
+
+    NaN where the reference is silent; a silent estimate gives -inf.
+    """
+    power = reference.square().sum(dim=-1, keepdim=True)
+    scale = (estimate * reference).sum(dim=-1, keepdim=True) / power
+    target = scale * reference
+    ratio = target.square().sum(dim=-1) / (estimate - target).square().sum(dim=-1)
+    silent = estimate.square().sum(dim=-1) == 0
+    return torch.where(power[..., 0] > 0, torch.where(silent, -torch.inf, 10 * torch.log10(ratio)), torch.nan)
+
+
+def random_components(selected: Tensor, generator: torch.Generator) -> Tensor:
+    """Another choice (B, K) of as many components as `selected` (B, K) has in each clip, drawn uniformly."""
+    order = torch.rand(selected.shape, generator=generator).argsort(dim=1).to(selected.device)
+    rank = order.argsort(dim=1)
+    return rank < selected.sum(dim=1, keepdim=True)
+
+
+def random_mask(spectrum: Tensor, energy: Tensor, generator: torch.Generator) -> Tensor:
+    """Mask (B, F, T) that keeps bins of spectra (B, F, T) in random order until `energy` (B,) is reached.
+
+    Bins are kept whole but for the last one, which is turned down so that the energy kept is exactly `energy`.
+    """
+    power = spectrum.abs().square().flatten(1).double()
+    order = torch.rand(power.shape, generator=generator).argsort(dim=1).to(power.device)
+    shuffled = power.gather(1, order)
+    before = shuffled.cumsum(dim=1) - shuffled
+    room = (energy.double()[:, None] - before).clamp_min(0)
+    kept = torch.where(room >= shuffled, 1.0, (room / shuffled.clamp_min(TINY)).clamp(max=1).sqrt())
+    return torch.zeros_like(kept).scatter_(1, order, kept).to(spectrum.abs().dtype).reshape(spectrum.shape)
+
+
+def ideal_mask(source: Tensor, mixture: Tensor) -> Tensor:
+    """Mask (B, F, T) in [0, 1] nearest to turning mixture spectra (B, F, T) into those of the source.
+
+    In each bin the least-squares optimum, Re(S conj(X)) / |X|^2, cut off at 0 and 1 (the truncated phase-sensitive
+    filter of Erdogan et al. 2015).
+    """
+    fit = (source * mixture.conj()).real / mixture.abs().square().clamp_min(TINY)
+    return fit.clamp(0, 1)
+
+
+def frame_energy(spectrum: Tensor) -> Tensor:
+    """Energy (..., T) of spectra (..., F, T)."""
+    return spectrum.abs().square().sum(dim=-2)
+
+
+def activity(energy: Tensor, threshold_db: float = ACTIVE_DB) -> Tensor:
+    """Frames (B, T) whose energy (B, T) is within `threshold_db` of the loudest; none for silence."""
+    loudest = energy.amax(dim=-1, keepdim=True)
+    return (energy > loudest * 10 ** (threshold_db / 10)) & (loudest > 0)
+
+
+def share_inside(energy: Tensor, active: Tensor) -> Tensor:
+    """Share (B,) of energy (B, T) that falls into active frames (B, T); NaN for silence."""
+    return (energy * active).sum(dim=-1) / energy.sum(dim=-1)
+
+
+def area_under_curve(score: Tensor, active: Tensor) -> Tensor:
+    """Probability (B,) that an active frame scores above an inactive one, ties counting half; 0.5 is chance.
+
+    Score and activity (B, T); NaN where all or no frames are active.
+    """
+    above = (score[:, :, None] > score[:, None, :]).double() + 0.5 * (score[:, :, None] == score[:, None, :]).double()
+    pairs = active[:, :, None] & ~active[:, None, :]
+    return (above * pairs).sum(dim=(1, 2)) / pairs.sum(dim=(1, 2))
+
+
+class SeparationScores(NamedTuple):
+    """Scores (B,) of interpretations; gains in dB of SI-SDR over that of the mixture.
+
+    `share`: `gain` over `gain_ideal_mask`, how much of what masks can do is done. `inside` and `area`: share of the
+    interpretation's energy in frames in which the source is active, and how well its frame energy tells them from the
+    others; the same for the mixture, and the share of frames that are active, stand beside them.
+    """
+
+    mixture: Tensor
+    gain: Tensor
+    gain_random_components: Tensor
+    gain_random_mask: Tensor
+    gain_ideal_mask: Tensor
+    share: Tensor
+    n_components: Tensor
+    inside: Tensor
+    inside_mixture: Tensor
+    active_share: Tensor
+    area: Tensor
+    area_mixture: Tensor
+
+
+def separation_scores(
+    said: Interpretation,
+    source: Tensor,
+    source_spectrum: Tensor,
+    labels: Tensor,
+    generator: torch.Generator,
+    threshold: float | None = None,
+) -> SeparationScores:
+    """Score the interpretation of class `labels` (B,) in each clip against that class's clean source.
+
+    Args:
+        said: B decisions.
+        source: (B, N), at the level it has in the clips.
+        source_spectrum: its STFT (B, F, T), at the level at which the model hears the clips.
+        labels: class numbers.
+        generator: draws the random controls (on the CPU).
+        threshold: relevance above which components belong to the class; None takes that of the interpretation.
+    """
+    spectrum, rows = said.spectrum, torch.arange(len(said), device=said.relevance.device)
+    relevance = normalise(said.relevance[rows, labels.to(rows.device)])
+    chosen = select(relevance, said.threshold if threshold is None else threshold)
+    gains = torch.stack([chosen, random_components(chosen, generator)], dim=1).to(relevance)
+    masks = group_masks(said.dictionary, said.activations, gains)
+    energy = frame_energy(masks[:, 0] * spectrum)
+    others = [random_mask(spectrum, energy.sum(dim=1), generator), ideal_mask(source_spectrum, spectrum)]
+    parts = torch.cat([masks, torch.stack(others, dim=1), torch.ones_like(masks[:, :1])], dim=1) * spectrum[:, None]
+    scores = si_sdr(said.inverse(parts, said.n_samples), source[:, None].expand(-1, 5, -1))
+    gain = scores[:, :4] - scores[:, 4:]
+    whole, active = frame_energy(spectrum), activity(frame_energy(source_spectrum))
+    return SeparationScores(
+        mixture=scores[:, 4],
+        gain=gain[:, 0],
+        gain_random_components=gain[:, 1],
+        gain_random_mask=gain[:, 2],
+        gain_ideal_mask=gain[:, 3],
+        share=gain[:, 0] / gain[:, 3],
+        n_components=chosen.sum(dim=1),
+        inside=share_inside(energy, active),
+        inside_mixture=share_inside(whole, active),
+        active_share=active.double().mean(dim=1),
+        area=area_under_curve(energy, active),
+        area_mixture=area_under_curve(whole, active),
+    )
