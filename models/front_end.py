@@ -88,11 +88,17 @@ class FrontEnd(nn.Module):
 
     def log_magnitude(self, spectrum: Tensor) -> Tensor:
         """X = log(1 + |S|) (B, F, T), the matrix that the dictionary explains (Parekh et al. 2022, section 3)."""
-        return torch.log1p(spectrum.abs())
+        return torch.log1p((power(spectrum) + 1e-20).sqrt())  # the offset keeps the slope finite at digital silence
 
     def features(self, spectrum: Tensor) -> Tensor:
         """Log-mel features (B, 1, M, T) in units of 10 dB, never below -5 (10 log10 of `FEATURE_FLOOR`)."""
-        magnitude = spectrum.abs()
-        energy = magnitude.square() if self.config.mel_of == "power" else magnitude
+        energy = power(spectrum)
+        if self.config.mel_of == "magnitude":
+            energy = (energy + 1e-20).sqrt()
         mel = torch.einsum("bft,fm->bmt", energy, self.mel)
         return mel.clamp_min(FEATURE_FLOOR).log10().unsqueeze(1)
+
+
+def power(spectrum: Tensor) -> Tensor:
+    """|S|^2 of a complex spectrum, several times faster on a CPU than the square of its `abs`."""
+    return torch.view_as_real(spectrum).square().sum(dim=-1)
