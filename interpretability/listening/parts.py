@@ -9,6 +9,9 @@ from torch import Tensor
 
 from interpretability.listening.interpretation import Interpretation
 
+FRAMES_AT_ONCE = 4096
+"""STFT frames of all parts that are rendered together (34 MB for each complex spectrogram of 513 bins)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -35,10 +38,18 @@ def parts(said: Interpretation, classes: Sequence[int], components: Sequence[int
     """Yield the sound of each class, of the rest, and of each component of a clip (B = 1).
 
     The rest is what none of `classes` selects, with what no component holds: with one class, both add up to the clip.
+    Of a long recording as many parts as memory allows are rendered at a time.
     """
+    at_once = max(1, FRAMES_AT_ONCE // said.activations.shape[-1])
     chosen = torch.stack([said.selected(label)[0] for label in classes])  # (classes, K)
-    for label, gains in zip(classes, chosen, strict=True):
-        yield Part("class", label, said.render(gains[None, None])[0, 0])
-    yield Part("rest", None, said.render(~chosen.any(dim=0)[None, None], remainder=0)[0, 0])
-    for component in components:
-        yield Part("component", component, said.component_sound([component])[0, 0])
+    gains = torch.cat([chosen, ~chosen.any(dim=0, keepdim=True)])
+    for start in range(0, len(gains), at_once):
+        group = gains[start : start + at_once]
+        is_last = start + len(group) == len(gains)
+        for place, sound in enumerate(said.render(group[None], len(group) - 1 if is_last else None)[0], start):
+            is_rest = place == len(classes)
+            yield Part("rest" if is_rest else "class", None if is_rest else classes[place], sound)
+    for start in range(0, len(components), at_once):
+        numbers = components[start : start + at_once]
+        for number, sound in zip(numbers, said.component_sound(numbers)[0], strict=True):
+            yield Part("component", number, sound)

@@ -34,6 +34,16 @@ def test_parts_are_the_sounds_of_the_interpretation_and_class_plus_rest_is_the_c
     torch.testing.assert_close(found[2].sound, one.component_sound([4])[0, 0])
 
 
+def test_parts_of_a_long_recording_are_the_same_one_by_one(untrained_run, monkeypatch):
+    one, _ = heard(untrained_run)
+    together = list(parts(one, [2, 0], [4, 0, 7]))
+    monkeypatch.setattr("interpretability.listening.parts.FRAMES_AT_ONCE", 1)
+    apart = list(parts(one, [2, 0], [4, 0, 7]))
+    assert [(part.kind, part.number) for part in together] == [(part.kind, part.number) for part in apart]
+    for first, second in zip(together, apart, strict=True):
+        torch.testing.assert_close(first.sound, second.sound, rtol=1e-4, atol=1e-6)
+
+
 def test_the_rest_of_several_classes_is_what_none_of_them_selects(untrained_run):
     one, _ = heard(untrained_run, multi_label=True)
     rest = list(parts(one, [0, 2], []))[-1]
