@@ -16,6 +16,7 @@ from callbacks.metrics_csv import MetricsCSV
 from callbacks.progress import EpochProgress
 from callbacks.replica_agreement import ReplicaAgreement, UnevenDDPStrategy
 from callbacks.reproducibility import EpochSeeds
+from callbacks.test_predictions import TestPredictions
 from callbacks.wandb_run import close_wandb, start_wandb
 from configs.compose import to_plain
 from configs.registry import component
@@ -45,6 +46,7 @@ def build_trainer(
         EpochSeeds(config.seed),
         ReplicaAgreement(),
         FiniteLoss(lambda index: datamodule.clip("train", index).name),
+        TestPredictions(datamodule, folder.predictions),
         *chosen_callbacks(config),
         *extra_callbacks,
         EpochProgress(checkpoints, bar=settings.progress),

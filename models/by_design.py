@@ -49,11 +49,12 @@ class ByDesignClassifier(AudioClassifier[BottleneckOutput]):
             terms["sparsity"] = self.settings.sparsity_weight * mean_over_sound(activations, analysis.mask)
         return terms
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Loss and metric of test clips; for the first batches also how much of the decision is in the components."""
         analysis, response = self.evaluate(batch, "test", self.test_metrics)
         if batch_idx * len(batch) < AUDITED_CLIPS:
             self.audit(batch, analysis, response)
+        return {"logits": response.logits}
 
     @torch.no_grad()
     def audit(self, batch: Batch, analysis: Analysis, response: BottleneckOutput) -> None:

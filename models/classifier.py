@@ -140,9 +140,9 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
         """Loss and metric of validation clips."""
         self.evaluate(batch, "val", self.val_metrics)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Loss and metric of test clips."""
-        self.evaluate(batch, "test", self.test_metrics)
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Loss and metric of test clips; returns their logits for whoever writes them down."""
+        return {"logits": self.evaluate(batch, "test", self.test_metrics)[1].logits}
 
     def evaluate(self, batch: Batch, split: str, metrics: MetricCollection) -> tuple[Analysis, R]:
         """Update a split's metrics with one batch and log its loss; every clip counts once on any number of ranks."""

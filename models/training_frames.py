@@ -34,8 +34,8 @@ def training_frames(
     same, however often it is made.
     """
     order = torch.randperm(len(clips.dataset("train")), generator=torch.Generator().manual_seed(seed))
-    for indices in order.split(CLIPS_AT_ONCE):
-        batch = clips.batch("train", indices.tolist())
+    for start in range(0, len(order), CLIPS_AT_ONCE):
+        batch = clips.batch("train", order[start : start + CLIPS_AT_ONCE].tolist())
         if label is not None:
             keep = batch.target == label if batch.target.ndim == 1 else batch.target[:, label] > 0
             batch = Batch(batch.waveform[keep], batch.length[keep], batch.target[keep], batch.index[keep])

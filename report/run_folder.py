@@ -35,6 +35,11 @@ class RunFolder:
         return self.path / "summary.json"
 
     @property
+    def predictions(self) -> Path:
+        """Probabilities and target of every test clip."""
+        return self.path / "test_predictions.csv"
+
+    @property
     def best(self) -> Path:
         """Checkpoint of the best validation score."""
         return self.path / "checkpoints" / "best.ckpt"
