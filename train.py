@@ -52,7 +52,7 @@ def train(config: Config, extra_callbacks: "Sequence[pl.Callback]" = ()) -> dict
     if twin is not None:
         summary |= beside(train(twin, extra_callbacks))
         if is_first_process():
-            folder.write_summary(summary)
+            write_results(folder, summary)
     return summary
 
 
@@ -80,8 +80,19 @@ def train_one(config: Config, folder: RunFolder, extra_callbacks: "Sequence[pl.C
     if config.twin and is_first_process():
         summary |= baselines(model, datamodule)
     if is_first_process():
-        folder.write_summary(summary)
+        write_results(folder, summary)
     return summary
+
+
+def write_results(folder: RunFolder, summary: dict[str, Any]) -> None:
+    """Write summary.json and the report; a report that cannot be made is said, and costs nothing else."""
+    from report.build import build
+
+    folder.write_summary(summary)
+    try:
+        build(folder.path)
+    except InputError as error:
+        print(f"warning: no report: {error}", file=sys.stderr)
 
 
 def build_datamodule(config: Config) -> "AudioDataModule":
@@ -206,6 +217,7 @@ def main(arguments: Sequence[str]) -> int:
         if is_first_process():
             print_summary(summary_rows(summary))
             print(f"run: {summary['run']}")
+            print(f"report: {summary['run']}/report/index.html")
     except InterruptedRunError as stop:
         return _fail(str(stop), stop.exit_code) if is_first_process() else stop.exit_code
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Listening to a model while it is trained: the parts of a few fixed clips, and at the end the report."""
+"""Listening to a model while it is trained: the parts of a few fixed clips, and at the end those of the best."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,8 @@ class ListeningCallback(Instrument[list[HeardClip]]):
 
     Each point writes wav files into `media/listening/epoch_NNNN`, renews the data the report is made of, and goes to
     Weights & Biases where that is on. The end is heard with the checkpoint that was chosen; then the validation split
-    is surveyed for the relevance of each class and the typical sound of each component, and the report is built. A
-    model without components (the black-box twin) is left alone.
+    is surveyed for the relevance of each class and the typical sound of each component. A model without components (the
+    black-box twin) is left alone.
     """
 
     metric_names = ("components", "audible_share")
@@ -108,13 +108,13 @@ class ListeningCallback(Instrument[list[HeardClip]]):
             )
 
     def finish(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Hear the chosen checkpoint, survey the validation split, and build the report."""
+        """Hear the chosen checkpoint and survey the validation split for the report."""
         model = self.chosen_model(module)
         heard: list[HeardClip] = []
         classes: list[ExplainedClasses] = []
         self.agreed(trainer, lambda: heard.extend(self.hear(trainer, model)))
         self.agreed(trainer, lambda: classes.append(self.survey(trainer, model)))
-        self.agreed(trainer, lambda: self.report(trainer, model, heard, classes[0]))
+        self.agreed(trainer, lambda: self.keep(trainer, model, heard, classes[0]))
 
     def survey(self, trainer: pl.Trainer, model: "ByDesignClassifier") -> ExplainedClasses:
         """Hear many validation clips for the global view."""
@@ -122,14 +122,13 @@ class ListeningCallback(Instrument[list[HeardClip]]):
         survey = survey_clips(model, datamodule, self.settings.survey_clips, seconds)
         return explained_classes(survey, typical_sounds(model, datamodule, survey, seconds), SPLIT)
 
-    def report(
+    def keep(
         self, trainer: pl.Trainer, model: "ByDesignClassifier", heard: list[HeardClip], classes: ExplainedClasses
     ) -> None:
-        """Write what was heard at the end, and build the report (first process only)."""
+        """Write what was heard at the end, from which `report.build` makes its pages (first process only)."""
         if trainer.is_global_zero:
             self.write(trainer, model, "end", heard)
             save_classes(self.run_folder, classes)
-            build_report(self.run_folder)
 
     def chosen_model(self, module: pl.LightningModule) -> "ByDesignClassifier":
         """Return the model of best.ckpt, or the one just trained where there is no such file."""
@@ -150,10 +149,3 @@ def decided_share(heard: HeardClip) -> float:
     said = heard.said
     energy = component_energy(said.spectrum, said.dictionary, said.activations)
     return float(audible_share(said.relevance[:, heard.classes[0]], energy)[0])
-
-
-def build_report(folder: Path) -> None:
-    """Build the report of a run from what lies in its folder."""
-    from report.build import build
-
-    build(folder)

@@ -12,6 +12,8 @@ from configs.training_schema import CallbackConfig
 class ListeningConfig(CallbackConfig):
     """The parts that decisions are made of, as sound: while the model is trained, and in the report at the end."""
 
+    enabled: bool = True
+    """Whether the callback runs."""
     n_clips: int = 4
     """Validation clips listened to, always the same: one of each class first."""
     every_n_epochs: int = 5
