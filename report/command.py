@@ -53,15 +53,16 @@ def _differences(stored: Mapping[str, Any], plain: Mapping[str, Any]) -> list[st
         left_out = any(f"{key}.".startswith(f"{name}.") for name in LEFT_OUT)
         same = key in plain and plain[key] == value and key != "data.root"
         if not left_out and not same and value != {}:
-            words.append(f"{key}={_text(value)}")
+            words.append(f"{key}={setting_text(value)}")
     return [word for word in words if word != "data.root=null"]
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - a setting of any type
+def setting_text(value: Any) -> str:  # noqa: ANN401 - a setting of any type
+    """Return a setting as it is written on the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return f"[{','.join(_text(item) for item in value)}]"
+        return f"[{','.join(setting_text(item) for item in value)}]"
     return str(value)

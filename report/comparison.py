@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from configs.plain import NOT_HASHED
+from report.command import setting_text
 from report.curves import charts
 from report.embed import script_file
 from report.headline import headline
@@ -14,6 +15,7 @@ from report.page import File
 from report.run_contents import RunContents
 from report.run_pages import sentence, value_text
 
+ABSENT = "–"
 COMPARED = ("loss", "accuracy", "map")
 """Charts that are drawn; those of single instruments stay in each run's own report."""
 
@@ -36,11 +38,16 @@ def run_names(runs: Sequence[RunContents]) -> list[str]:
 
 
 def differing_settings(runs: Sequence[RunContents]) -> list[tuple[str, list[str]]]:
-    """Return the settings that are not the same in all runs, with their values, "–" where a run has none."""
+    """Return the settings in which runs differ, with their values, "–" where a run has none.
+
+    A setting that only one kind of model or data set has is no difference; that of the kinds themselves is shown.
+    """
     keys = sorted({key for run in runs for key in run.config})
-    rows = [(key, [value_text(run.config[key]) if key in run.config else "–" for run in runs]) for key in keys]
+    rows = [(key, [setting_text(run.config[key]) if key in run.config else ABSENT for run in runs]) for key in keys]
     ignored = tuple(f"{key}." for key in NOT_HASHED)
-    return [(key, values) for key, values in rows if len(set(values)) > 1 and not f"{key}.".startswith(ignored)]
+    return [
+        (key, values) for key, values in rows if len({*values} - {ABSENT}) > 1 and not f"{key}.".startswith(ignored)
+    ]
 
 
 def _row(name: str, run: RunContents, output: Path) -> dict[str, Any]:

@@ -49,7 +49,8 @@
       parts.push(svg("line", { class: "grid", x1: x(x0), x2: x(x1), y1: y(value), y2: y(value) }));
       parts.push(svg("text", { x: BOX.left - 8, y: y(value) + 4, "text-anchor": "end" }, text(value)));
     }
-    for (const value of xTicks) parts.push(svg("text", { x: x(value), y: HEIGHT - BOX.bottom + 18, "text-anchor": "middle" }, text(value)));
+    for (const value of xTicks)
+      parts.push(svg("text", { x: x(value), y: HEIGHT - BOX.bottom + 18, "text-anchor": "middle" }, text(value)));
     parts.push(svg("text", { class: "unit", x: WIDTH - BOX.right, y: HEIGHT - 4, "text-anchor": "end" }, chart.x));
     return parts;
   }
@@ -57,21 +58,35 @@
   // Lines are broken where a value was not finite.
   function path(points, { x, y }) {
     let pen = "M";
-    return points.map(([px, py]) => {
-      if (py === null) pen = "M";
-      const part = py === null ? "" : `${pen}${x(px).toFixed(1)} ${y(py).toFixed(1)}`;
-      if (py !== null) pen = "L";
-      return part;
-    }).join("");
+    return points
+      .map(([px, py]) => {
+        if (py === null) pen = "M";
+        const part = py === null ? "" : `${pen}${x(px).toFixed(1)} ${y(py).toFixed(1)}`;
+        if (py !== null) pen = "L";
+        return part;
+      })
+      .join("");
   }
 
   function draw(chart) {
     const scale = scales(chart.series);
-    const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": describe(chart) }, ...axes(scale, chart));
-    chart.series.forEach((line, i) => picture.append(svg("path", { class: `line c${i % 6}`, d: path(line.points, scale) })));
+    const picture = svg(
+      "svg",
+      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": describe(chart) },
+      ...axes(scale, chart),
+    );
+    chart.series.forEach((line, i) =>
+      picture.append(svg("path", { class: `line c${i % 6}`, d: path(line.points, scale) })),
+    );
     const cursor = svg("line", { class: "cursor", y1: BOX.top, y2: HEIGHT - BOX.bottom, visibility: "hidden" });
     picture.append(cursor);
-    const legend = el("ul", { class: "legend" }, ...chart.series.map((line, i) => el("li", { class: `c${i % 6}` }, el("bdi", {}, line.name || chart.title), el("output"))));
+    const legend = el(
+      "ul",
+      { class: "legend" },
+      ...chart.series.map((line, i) =>
+        el("li", { class: `c${i % 6}` }, el("bdi", {}, line.name || chart.title), el("output")),
+      ),
+    );
     const title = el("figcaption", {}, chart.title, chart.unit ? el("small", {}, ` ${chart.unit}`) : null);
     const figure = el("figure", { class: "chart" }, title, picture, legend);
     read(figure, picture, cursor, chart, scale, legend);
@@ -81,11 +96,15 @@
   // Shows the values nearest to the pointer; without one, the last of each line.
   function read(figure, picture, cursor, chart, scale, legend) {
     const outputs = legend.querySelectorAll("output");
-    const show = (place) => chart.series.forEach((line, i) => {
-      const finite = line.points.filter(([, y]) => y !== null);
-      const point = place === null ? finite[finite.length - 1] : finite.reduce((best, p) => (Math.abs(p[0] - place) < Math.abs(best[0] - place) ? p : best), finite[0]);
-      outputs[i].textContent = point ? `${text(point[1])} at ${chart.x} ${point[0]}` : "no finite value";
-    });
+    const show = (place) =>
+      chart.series.forEach((line, i) => {
+        const finite = line.points.filter(([, y]) => y !== null);
+        const point =
+          place === null
+            ? finite[finite.length - 1]
+            : finite.reduce((best, p) => (Math.abs(p[0] - place) < Math.abs(best[0] - place) ? p : best), finite[0]);
+        outputs[i].textContent = point ? `${text(point[1])} at ${chart.x} ${point[0]}` : "no finite value";
+      });
     picture.addEventListener("pointermove", (event) => {
       const bounds = picture.getBoundingClientRect();
       const inside = ((event.clientX - bounds.left) / bounds.width) * WIDTH;
@@ -106,7 +125,9 @@
   function describe(chart) {
     const ends = chart.series.map((line) => {
       const finite = line.points.filter(([, y]) => y !== null);
-      return finite.length ? `${line.name || chart.title} from ${text(finite[0][1])} to ${text(finite[finite.length - 1][1])}` : line.name;
+      return finite.length
+        ? `${line.name || chart.title} from ${text(finite[0][1])} to ${text(finite[finite.length - 1][1])}`
+        : line.name;
     });
     return `${chart.title} over ${chart.x}: ${ends.join("; ")}`;
   }

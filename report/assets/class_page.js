@@ -17,8 +17,17 @@
       const fitting = (clip) => (clip.predicted.includes(chosen) ? 0 : (clip.target || []).includes(chosen) ? 1 : 2);
       const ordered = clips.map((clip, i) => [fitting(clip), i]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
       const words = ["predicted as it", "truly of it", "of other classes"];
-      select.replaceChildren(...words.map((word, rank) =>
-        el("optgroup", { label: `Clips ${word}` }, ...ordered.filter(([r]) => r === rank).map(([, i]) => el("option", { value: i }, clips[i].name)))).filter((group) => group.children.length));
+      select.replaceChildren(
+        ...words
+          .map((word, rank) =>
+            el(
+              "optgroup",
+              { label: `Clips ${word}` },
+              ...ordered.filter(([r]) => r === rank).map(([, i]) => el("option", { value: i }, clips[i].name)),
+            ),
+          )
+          .filter((group) => group.children.length),
+      );
       await hear();
     } catch (error) {
       fail(place, error);
@@ -29,9 +38,12 @@
     const name = model.class_names[chosen];
     document.title = `${name} \u00b7 Soundglass`;
     document.getElementById("class-name").replaceChildren(bdi(name));
-    const facts = model.n_predicted ? [`mean relevance over ${model.n_predicted[chosen]} clips predicted as this class`] : ["no relevance over many clips was measured; shown is that of the chosen clip"];
+    const facts = model.n_predicted
+      ? [`mean relevance over ${model.n_predicted[chosen]} clips predicted as this class`]
+      : ["no relevance over many clips was measured; shown is that of the chosen clip"];
     const recall = model.accuracy && model.accuracy[chosen];
-    if (typeof recall === "number") facts.push(`${model.multi_label ? "average precision" : "recall"} ${percent(recall)}`);
+    if (typeof recall === "number")
+      facts.push(`${model.multi_label ? "average precision" : "recall"} ${percent(recall)}`);
     document.getElementById("class-facts").textContent = facts.join(" \u00b7 ");
   }
 
@@ -39,7 +51,9 @@
     soundglass.player.stop();
     if (!clips.length) throw new Error("There is no explained clip in this report.");
     const clip = await loadClip(clips[Number(select.value)].key, model);
-    const relevances = model.global_relevance ? soundglass.globalRelevance(model) : clip.relevance || new soundglass.Decision(model, clip).relevance();
+    const relevances = model.global_relevance
+      ? soundglass.globalRelevance(model)
+      : clip.relevance || new soundglass.Decision(model, clip).relevance();
     const desk = soundglass.openDesk(place, { model, clip, chosen, relevances, fixed: true });
     if (relevances[chosen]) desk.apply("class");
   }

@@ -29,20 +29,34 @@
     document.title = `${entry.name} \u00b7 Soundglass`;
     document.getElementById("clip-name").replaceChildren(bdi(entry.name));
     const truth = (clip.target || []).flatMap((c, i) => [i ? ", " : "", bdi(model.class_names[c])]);
-    const facts = [`${SPLITS[entry.split] || entry.split} split`, `${entry.seconds.toFixed(1)} s`, entry.note].filter(Boolean).join(" \u00b7 ");
-    document.getElementById("clip-facts").replaceChildren(...(truth.length ? ["True class: ", ...truth, " \u00b7 "] : []), facts);
+    const facts = [`${SPLITS[entry.split] || entry.split} split`, `${entry.seconds.toFixed(1)} s`, entry.note]
+      .filter(Boolean)
+      .join(" \u00b7 ");
+    document
+      .getElementById("clip-facts")
+      .replaceChildren(...(truth.length ? ["True class: ", ...truth, " \u00b7 "] : []), facts);
     const link = (to, word) => (to ? el("a", { href: `clip.html#${to.key}` }, word) : el("span", {}, word));
-    document.getElementById("clip-links").replaceChildren(link(list[number - 1], "Previous clip"), link(list[number + 1], "Next clip"));
+    document
+      .getElementById("clip-links")
+      .replaceChildren(link(list[number - 1], "Previous clip"), link(list[number + 1], "Next clip"));
   }
 
   // Where a recording was heard in overlapping windows, scores from the joined activations are close, not equal.
   function notes(model, clip) {
     if (!model.can_rescore) return;
     const own = soundglass.scores(new Float64Array(model.K).fill(1));
-    const difference = Math.max(...soundglass.probabilities(clip.logits, model.multi_label).map((p, c) => Math.abs(p - own[c])));
+    const difference = Math.max(
+      ...soundglass.probabilities(clip.logits, model.multi_label).map((p, c) => Math.abs(p - own[c])),
+    );
     if (difference < 1e-3) return;
-    place.append(el("p", { class: "notice" }, "This recording was heard in several overlapping windows. Scores of a mix are " +
-      `recomputed from the joined activations; for the whole clip they differ from the model's by up to ${soundglass.percent(difference)}.`));
+    place.append(
+      el(
+        "p",
+        { class: "notice" },
+        "This recording was heard in several overlapping windows. Scores of a mix are " +
+          `recomputed from the joined activations; for the whole clip they differ from the model's by up to ${soundglass.percent(difference)}.`,
+      ),
+    );
   }
 
   window.addEventListener("hashchange", open);

@@ -14,10 +14,16 @@
       row.querySelector(".name-place").replaceWith(names.field(k));
       const place = row.querySelector("[data-excerpt]");
       if (!place) continue;
-      place.replaceWith(playButton(place.dataset.label, async () => {
-        const excerpt = await load(`excerpt/${k}`);
-        return { samples: samples(excerpt.pcm, excerpt.peak), rate: model.front_end.sample_rate };
-      }, { small: true }));
+      place.replaceWith(
+        playButton(
+          place.dataset.label,
+          async () => {
+            const excerpt = await load(`excerpt/${k}`);
+            return { samples: samples(excerpt.pcm, excerpt.peak), rate: model.front_end.sample_rate };
+          },
+          { small: true },
+        ),
+      );
     }
     soundglass.ready = true;
   } catch (error) {

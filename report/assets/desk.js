@@ -32,7 +32,8 @@
     gains() {
       const anySolo = this.solo.some(Boolean);
       return Float64Array.from(this.level, (db, k) =>
-        this.mute[k] || (anySolo && !this.solo[k]) || db <= LOWEST ? 0 : 10 ** (db / 20));
+        this.mute[k] || (anySolo && !this.solo[k]) || db <= LOWEST ? 0 : 10 ** (db / 20),
+      );
     }
 
     selected() {
@@ -52,9 +53,12 @@
         el("div", { class: "pictures" }, this.input.figure, this.output.figure),
         soundglass.levelScale(),
         this.transport(),
-        el("div", { class: "desk" },
+        el(
+          "div",
+          { class: "desk" },
           el("section", { class: "scores", "aria-label": "Class scores of the mix" }, this.scoreList.element),
-          el("section", { class: "components", "aria-label": "Components" }, this.rows.build(fixed))),
+          el("section", { class: "components", "aria-label": "Components" }, this.rows.build(fixed)),
+        ),
       ];
     }
 
@@ -64,15 +68,23 @@
       const repeat = el("input", { type: "checkbox", id: "repeat" });
       repeat.addEventListener("change", () => this.owns() && player.replace(this.sound, repeat.checked));
       this.repeat = repeat;
-      const presets = [["everything", "Everything"], ["class", "Class interpretation"], ["rest", "The rest"]];
+      const presets = [
+        ["everything", "Everything"],
+        ["class", "Class interpretation"],
+        ["rest", "The rest"],
+      ];
       this.presetButtons = presets.map(([name, label]) =>
-        el("button", { type: "button", "data-preset": name, on: { click: () => this.apply(name) } }, label));
+        el("button", { type: "button", "data-preset": name, on: { click: () => this.apply(name) } }, label),
+      );
       const reset = el("button", { type: "button", class: "quiet", on: { click: () => this.reset() } }, "Reset");
-      return el("div", { class: "transport", role: "group", "aria-label": "Playing" },
+      return el(
+        "div",
+        { class: "transport", role: "group", "aria-label": "Playing" },
         this.playButton,
         el("label", { class: "repeat", for: "repeat" }, repeat, " Repeat"),
         el("div", { class: "segments", role: "group", "aria-label": "What is heard" }, ...this.presetButtons),
-        reset);
+        reset,
+      );
     }
 
     apply(preset) {

@@ -12,14 +12,36 @@
       this.rows = order.map((c) => this.row(c, (clip.target || []).includes(c)));
       this.spoken = el("p", { class: "verdict", "aria-live": "polite" });
       const list = el("ol", { class: "score-list" }, ...this.rows.map((row) => row.element));
-      this.element = el("div", {}, el("h2", {}, "Scores"), this.spoken, list, more(this.rows, "classes"),
-        el("p", { class: "hint" }, "Bar: the mix you hear. Mark: the model on the whole clip."));
+      this.element = el(
+        "div",
+        {},
+        el("h2", {}, "Scores"),
+        this.spoken,
+        list,
+        more(this.rows, "classes"),
+        el("p", { class: "hint" }, "Bar: the mix you hear. Mark: the model on the whole clip."),
+      );
     }
 
     row(c, isTrue) {
-      const [bar, mark, value] = [el("span", { class: "fill" }), el("span", { class: "mark" }), el("span", { class: "value" })];
-      const label = el("span", { class: "label" }, bdi(this.model.class_names[c]), isTrue ? el("small", {}, " true class") : null);
-      return { c, bar, mark, value, element: el("li", {}, label, el("span", { class: "track", "aria-hidden": "true" }, bar, mark), value) };
+      const [bar, mark, value] = [
+        el("span", { class: "fill" }),
+        el("span", { class: "mark" }),
+        el("span", { class: "value" }),
+      ];
+      const label = el(
+        "span",
+        { class: "label" },
+        bdi(this.model.class_names[c]),
+        isTrue ? el("small", {}, " true class") : null,
+      );
+      return {
+        c,
+        bar,
+        mark,
+        value,
+        element: el("li", {}, label, el("span", { class: "track", "aria-hidden": "true" }, bar, mark), value),
+      };
     }
 
     // `own` probabilities of the model, `mix` those of what is heard, or null where they cannot be known.
@@ -30,7 +52,8 @@
         value.textContent = percent(mix ? mix[c] : own[c]);
       }
       const said = [el("strong", {}, ...this.verdict(mix || own)), el("br"), "whole clip: ", ...this.verdict(own)];
-      if (!mix) said.push(el("br"), "Scores of a mix cannot be recomputed: this model's attention was computed from its maps.");
+      if (!mix)
+        said.push(el("br"), "Scores of a mix cannot be recomputed: this model's attention was computed from its maps.");
       this.spoken.replaceChildren(...said);
     }
 
@@ -55,7 +78,11 @@
 
     build(fixed) {
       const { desk } = this;
-      const select = el("select", { id: "for-class" }, ...desk.model.class_names.map((name, c) => el("option", { value: c }, name)));
+      const select = el(
+        "select",
+        { id: "for-class" },
+        ...desk.model.class_names.map((name, c) => el("option", { value: c }, name)),
+      );
       select.addEventListener("change", () => desk.choose(Number(select.value)));
       this.select = select;
       this.more = el("button", { type: "button", class: "quiet", on: { click: () => this.showAll() } });
@@ -63,8 +90,14 @@
       const title = fixed
         ? el("h2", {}, "What speaks for ", bdi(desk.model.class_names[desk.chosen]), " in general")
         : el("h2", {}, el("label", { for: "for-class" }, "What speaks for "), select);
-      return el("div", {}, el("div", { class: "heading" }, title), this.count, this.list,
-        el("div", { class: "list-end" }, this.more, names.saveButton()));
+      return el(
+        "div",
+        {},
+        el("div", { class: "heading" }, title),
+        this.count,
+        this.list,
+        el("div", { class: "list-end" }, this.more, names.saveButton()),
+      );
     }
 
     showAll() {
@@ -97,7 +130,17 @@
     row(k) {
       const { desk } = this;
       const toggle = (word, letter, states) => {
-        const button = el("button", { type: "button", class: "toggle", "aria-pressed": "false", title: word, "aria-label": `${word} component ${k}` }, letter);
+        const button = el(
+          "button",
+          {
+            type: "button",
+            class: "toggle",
+            "aria-pressed": "false",
+            title: word,
+            "aria-label": `${word} component ${k}`,
+          },
+          letter,
+        );
         button.addEventListener("click", () => {
           states()[k] = !states()[k];
           desk.changed();
@@ -106,7 +149,13 @@
       };
       const mute = toggle("Mute", "M", () => desk.mute);
       const solo = toggle("Solo", "S", () => desk.solo);
-      const slider = el("input", { type: "range", min: this.lowest, max: 6, step: 1, "aria-label": `Level of component ${k}` });
+      const slider = el("input", {
+        type: "range",
+        min: this.lowest,
+        max: 6,
+        step: 1,
+        "aria-label": `Level of component ${k}`,
+      });
       const level = el("output", { class: "level" });
       slider.addEventListener("input", () => {
         desk.level[k] = Number(slider.value);
@@ -114,11 +163,17 @@
       });
       const [bar, value] = [el("span", { class: "fill" }), el("span", { class: "value" })];
       const series = desk.clip.H.subarray(k * desk.clip.frames, (k + 1) * desk.clip.frames);
-      const element = el("li", { role: "group", "aria-label": names.label(k) },
-        el("span", { class: "toggles" }, mute, solo), names.field(k), soundglass.sparkline(series),
+      const element = el(
+        "li",
+        {},
+        el("span", { class: "toggles" }, mute, solo),
+        names.field(k),
+        soundglass.sparkline(series),
         el("span", { class: "relevance" }, el("span", { class: "track signed", "aria-hidden": "true" }, bar), value),
-        el("span", { class: "fader" }, slider, level));
-      const decibels = (db) => (db <= this.lowest ? "off" : `${db > 0 ? "+" : db < 0 ? "\u2212" : ""}${Math.abs(db)} dB`);
+        el("span", { class: "fader" }, slider, level),
+      );
+      const decibels = (db) =>
+        db <= this.lowest ? "off" : `${db > 0 ? "+" : db < 0 ? "\u2212" : ""}${Math.abs(db)} dB`;
       return {
         element,
         weigh(relevance) {
@@ -126,8 +181,8 @@
           bar.className = share < 0 ? "fill against" : "fill";
           bar.style.left = `${50 + 50 * Math.min(0, share)}%`;
           bar.style.width = `${50 * Math.abs(share)}%`;
-          value.textContent = relevance === null ? "" : signed(relevance);
-          value.setAttribute("aria-label", `relevance ${value.textContent}`);
+          const spoken = el("span", { class: "visually-hidden" }, "relevance ");
+          value.replaceChildren(...(relevance === null ? [] : [spoken, signed(relevance)]));
         },
         show(gain) {
           slider.value = String(desk.level[k]);

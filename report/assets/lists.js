@@ -7,12 +7,16 @@
     const texts = rows.map((row) => row.dataset.text.toLocaleLowerCase());
     const count = form.querySelector("output");
     const update = () => {
-      const words = (form.elements.search ? form.elements.search.value : "").toLocaleLowerCase().split(/\s+/).filter(Boolean);
+      const words = (form.elements.search ? form.elements.search.value : "")
+        .toLocaleLowerCase()
+        .split(/\s+/)
+        .filter(Boolean);
       const filters = Array.from(form.querySelectorAll("select")).filter((select) => select.value !== "");
       let shown = 0;
       rows.forEach((row, i) => {
-        const fits = words.every((word) => texts[i].includes(word))
-          && filters.every((select) => (row.dataset[select.name] || "").split(" ").includes(select.value));
+        const fits =
+          words.every((word) => texts[i].includes(word)) &&
+          filters.every((select) => (row.dataset[select.name] || "").split(" ").includes(select.value));
         row.hidden = !fits;
         shown += fits ? 1 : 0;
       });

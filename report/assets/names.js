@@ -51,8 +51,14 @@ soundglass.names = (function () {
   // A field that shows and takes the name of component k.
   function field(k) {
     const input = el("input", {
-      type: "text", class: "name", dir: "auto", maxlength: LONGEST, spellcheck: "false", autocomplete: "off",
-      placeholder: `component ${k}`, "aria-label": `Name of component ${k}`,
+      type: "text",
+      class: "name",
+      dir: "auto",
+      maxlength: LONGEST,
+      spellcheck: "false",
+      autocomplete: "off",
+      placeholder: `component ${k}`,
+      "aria-label": `Name of component ${k}`,
     });
     input.value = given(k);
     input.addEventListener("change", () => set(k, input.value));

@@ -24,12 +24,16 @@
     picture.draw(mix.spectrum, null);
     const buttons = parts.map(([label, mask]) => {
       let heard = null;
-      const button = playButton("", async () => {
-        const part = mask();
-        picture.draw(mix.spectrum, part);
-        heard = heard || (part ? mix.stft.inverse(mix.spectrum, part, clip.waveform.length) : clip.waveform);
-        return { samples: heard, rate };
-      }, { onplay: () => follow(button), onstop: () => picture.mark(null) });
+      const button = playButton(
+        "",
+        async () => {
+          const part = mask();
+          picture.draw(mix.spectrum, part);
+          heard = heard || (part ? mix.stft.inverse(mix.spectrum, part, clip.waveform.length) : clip.waveform);
+          return { samples: heard, rate };
+        },
+        { onplay: () => follow(button), onstop: () => picture.mark(null) },
+      );
       button.firstChild.replaceChildren(...label);
       return button;
     });

@@ -5,7 +5,14 @@
   const { el } = soundglass;
   const [ROWS, FLOOR] = [160, -80];
   const STOPS = [
-    [4, 5, 16], [38, 20, 76], [92, 28, 108], [150, 44, 96], [204, 70, 72], [240, 115, 52], [252, 178, 74], [252, 244, 190],
+    [4, 5, 16],
+    [38, 20, 76],
+    [92, 28, 108],
+    [150, 44, 96],
+    [204, 70, 72],
+    [240, 115, 52],
+    [252, 178, 74],
+    [252, 244, 190],
   ];
   const COLOURS = Array.from({ length: 256 }, (_, i) => {
     const place = (i / 255) * (STOPS.length - 1);
@@ -21,9 +28,12 @@
     const head = el("div", { class: "playhead", hidden: true });
     const top = model.front_end.sample_rate / 2;
     const plot = el("div", { class: "plot" }, canvas, head);
-    const figure = el("figure", { class: "spectrogram" },
+    const figure = el(
+      "figure",
+      { class: "spectrogram" },
       el("figcaption", {}, title),
-      el("div", { class: "axes" }, frequencyAxis(top), plot, timeAxis(seconds)));
+      el("div", { class: "axes" }, frequencyAxis(top), plot, timeAxis(seconds)),
+    );
     return {
       figure,
       canvas,
@@ -38,7 +48,12 @@
   function frequencyAxis(top) {
     const ticks = [500, 1000, 2000, 4000, 8000, 16000].filter((hz) => hz <= 0.97 * top);
     const labels = [0, ...ticks].map((hz) =>
-      el("span", { style: `bottom:${(100 * mel(hz)) / mel(top)}%` }, hz >= 1000 ? `${hz / 1000}k` : hz ? String(hz) : "0 Hz"));
+      el(
+        "span",
+        { style: `bottom:${(100 * mel(hz)) / mel(top)}%` },
+        hz >= 1000 ? `${hz / 1000}k` : hz ? String(hz) : "0 Hz",
+      ),
+    );
     return el("div", { class: "axis frequency", "aria-hidden": "true" }, ...labels);
   }
 
@@ -86,8 +101,13 @@
   // The scale that all spectrograms share.
   soundglass.levelScale = function () {
     const colours = COLOURS.filter((_, i) => i % 32 === 0 || i === 255).map((rgb) => `rgb(${rgb.map(Math.round)})`);
-    return el("p", { class: "level-scale" }, `${FLOOR} dB`.replace("-", "\u2212"),
-      el("span", { style: `background:linear-gradient(90deg,${colours})` }), "0 dB re full scale");
+    return el(
+      "p",
+      { class: "level-scale" },
+      `${FLOOR} dB`.replace("-", "\u2212"),
+      el("span", { style: `background:linear-gradient(90deg,${colours})` }),
+      "0 dB re full scale",
+    );
   };
 
   // A component's activation over time as a small filled curve.
