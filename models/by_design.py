@@ -1,5 +1,8 @@
 """The by-design classifier: backbone, NMF bottleneck, and nothing after it but a sum."""
 
+import time
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -12,6 +15,9 @@ from models.backbones import measure
 from models.classifier import Analysis, AudioClassifier, metric_target
 from models.nmf import encode
 from models.nmf_bottleneck import BottleneckOutput, NMFBottleneck
+from models.nmf_dictionary import Dictionary
+from models.nmf_learning import learn_dictionary
+from models.training_frames import training_frames
 
 AUDITED_CLIPS = 96  # test clips whose decision is taken apart; NMF's own activations take a second per five clips
 ENCODING_UPDATES = 100  # multiplicative updates after which NMF's own activations have settled
@@ -31,6 +37,37 @@ class ByDesignClassifier(AudioClassifier[BottleneckOutput]):
         self.swapped_metrics = self.new_metrics("test/nmf_activations_")
         shapes = measure(self.backbone, config.front_end.n_mels).maps
         self.bottleneck = NMFBottleneck(self.settings, shapes, self.front_end.n_bins, self.n_classes, multi_label)
+
+    def prepare(self, datamodule: Any, keep_in: Path | None = None) -> dict[str, float]:  # noqa: ANN401
+        """Learn the dictionary from the training clips, or read it from `model.dictionary`.
+
+        Args:
+            datamodule: data of the run.
+            keep_in: folder in which a learned dictionary is kept as `dictionary.pt`, for other runs to use.
+
+        Returns:
+            Figures of the dictionary for the summary of the run.
+
+        Raises:
+            InputError: No sound to learn from, or a dictionary file that does not fit this run.
+        """
+        started, settings = time.perf_counter(), self.settings
+        if settings.dictionary is not None:
+            dictionary = Dictionary.load(settings.dictionary)
+            dictionary.check(self.front_end.settings, settings.n_components)
+        else:
+            frames = partial(training_frames, self.front_end, datamodule, seed=self.config.seed)
+            dictionary = learn_dictionary(
+                frames, self.class_names, settings.n_components, settings.nmf, self.front_end.settings, self.config.seed
+            )
+            if keep_in is not None:
+                dictionary.save(keep_in / "dictionary.pt")
+        self.bottleneck.set_dictionary(dictionary.atoms, dictionary.scale)
+        return {
+            "dictionary/relative_error": dictionary.relative_error,
+            "dictionary/effective_components": dictionary.effective_components,
+            "dictionary/seconds": time.perf_counter() - started,
+        }
 
     def respond(self, analysis: Analysis) -> BottleneckOutput:
         """Classify by the components that the backbone finds active."""

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import pytorch_lightning as pl
@@ -78,8 +79,12 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
         metric = MulticlassAccuracy(self.n_classes, average="micro")
         return MetricCollection({"accuracy": metric}, prefix=prefix)
 
-    def prepare(self, datamodule: Any) -> None:  # noqa: ANN401 - floors forbid importing the data module
-        """Learn from the training clips whatever has to be known before the first step; nothing by default."""
+    def prepare(self, datamodule: Any, keep_in: Path | None = None) -> dict[str, float]:  # noqa: ANN401
+        """Learn from the training clips what has to be known before the first step, and return figures of it.
+
+        `datamodule` is the run's; files for other runs go into the folder `keep_in`. Nothing by default.
+        """
+        return {}
 
     @abstractmethod
     def respond(self, analysis: Analysis) -> R:

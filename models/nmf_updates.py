@@ -21,11 +21,15 @@ hearing: no denormals, no division by zero, no locked zeros. The bounds are sepa
 clamping to the floor keeps the descent.
 """
 
+from typing import Self
+
 import torch
 from torch import Tensor
 
 # Smallest entry of W (unit columns) and, times the largest entry of X, of H.
 FLOOR = 1e-10
+# For beta < 1, D is infinite at x = 0: entries below this share of the largest one (-120 dB) are read as that share.
+DATA_FLOOR = 1e-6
 
 
 def beta_divergence(X: Tensor, V: Tensor, beta: float) -> Tensor:
@@ -57,6 +61,12 @@ def _total(matrix: Tensor) -> Tensor:
     return matrix.sum(-1).sum(dtype=torch.float64)
 
 
+def floored(X: Tensor) -> Tensor:
+    """X with entries below -120 dB of its largest one (of 1 in silence) raised to that."""
+    largest = X.amax()
+    return torch.maximum(X, DATA_FLOOR * torch.where(largest > 0, largest, 1.0))
+
+
 class Factorization:
     """Factors, buffers and constants of one factorisation X (F, T) ~ W (F, K) H (K, T).
 
@@ -81,6 +91,12 @@ class Factorization:
         self.Q_H = self.P_H if beta == 1 else torch.empty_like(H)
         self.exponent = 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1.0
         self._encoding_constants: tuple[Tensor, Tensor] | None = None
+
+    @classmethod
+    def of(cls, X: Tensor, W: Tensor, H: Tensor, *, beta: float, sparsity: float, n_fixed: int) -> Self:
+        """A factorisation of any spectrogram X >= 0 (floored for beta < 1), W not scaled; W and H are taken over."""
+        X = floored(X) if beta < 1 else X.contiguous()
+        return cls(X, W, H, beta=beta, sparsity=sparsity, n_fixed=n_fixed, unit_norm=False)
 
     def objective(self) -> Tensor:
         """D_beta(X | W H) + mu sum H as a 0-dim float64 tensor."""
