@@ -137,13 +137,14 @@ def test_comparison_needs_two_runs_and_shows_what_differs(tmp_path):
     one = write_summary(tmp_path / "a" / "one", **{"test/accuracy": 0.5})
     two = write_summary(tmp_path / "b" / "two")
     (one / "config.yaml").write_text("experiment: a\nseed: 0\nmodel:\n  n_components: 8\n")
-    (two / "config.yaml").write_text("experiment: b\nseed: 0\nmodel:\n  n_components: 64\n")
+    (two / "config.yaml").write_text("experiment: b\nseed: 0\nmodel:\n  n_components: 64\n  only_here: 3\n")
     build(two)
     with pytest.raises(CommandError, match="two runs"):
         build_comparison([one], tmp_path / "out")
     text = build_comparison([one, two], tmp_path / "out").read_text(encoding="utf-8")
     assert "model.n_components" in text
     assert ">seed<" not in text
+    assert "only_here" not in text
     assert "50.0 %" in text
     assert "80.0 %" in text
     assert 'href="../b/two/report/index.html"' in text
