@@ -120,6 +120,8 @@ class ByDesignConfig(ModelConfig):
     """Weight alpha of the reconstruction error ||X - WH||^2 in the loss."""
     sparsity_weight: float = 0.02
     """Weight beta of the l1 norm of the activations in the loss."""
+    auxiliary_weight: float = 0.5
+    """Weight of the classification by the trunk's own linear head, used in training only; 0 leaves it out."""
     train_dictionary: bool = False
     """Whether the dictionary is trained too, projected after each step, or stays as learned."""
     label_smoothing: float = 0.0
@@ -128,7 +130,7 @@ class ByDesignConfig(ModelConfig):
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from above_zero(self, "model", ("n_components",))
-        yield from at_least(self, "model", 0, ("reconstruction_weight", "sparsity_weight"))
+        yield from at_least(self, "model", 0, ("reconstruction_weight", "sparsity_weight", "auxiliary_weight"))
         yield from below_one(self, "model", ("dropout", "label_smoothing"))
         if self.attention_from == "maps" and "attention" not in self.pooling:
             yield (

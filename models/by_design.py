@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from configs.schema import ByDesignConfig, Config
 from datamodules.batch import Batch
@@ -35,8 +35,9 @@ class ByDesignClassifier(AudioClassifier[BottleneckOutput]):
         super().__init__(config, class_names, multi_label)
         self.settings = cast(ByDesignConfig, config.model)
         self.swapped_metrics = self.new_metrics("test/nmf_activations_")
-        shapes = measure(self.backbone, config.front_end.n_mels).maps
-        self.bottleneck = NMFBottleneck(self.settings, shapes, self.front_end.n_bins, self.n_classes, multi_label)
+        shape = measure(self.backbone, config.front_end.n_mels)
+        self.bottleneck = NMFBottleneck(self.settings, shape.maps, self.front_end.n_bins, self.n_classes, multi_label)
+        self.auxiliary = nn.Linear(shape.embedding, self.n_classes) if self.settings.auxiliary_weight else None
 
     def prepare(self, datamodule: Any, keep_in: Path | None = None) -> dict[str, float]:  # noqa: ANN401
         """Learn the dictionary from the training clips, or read it from `model.dictionary`.
@@ -71,13 +72,21 @@ class ByDesignClassifier(AudioClassifier[BottleneckOutput]):
 
     def respond(self, analysis: Analysis) -> BottleneckOutput:
         """Classify by the components that the backbone finds active."""
-        maps = self.backbone(analysis.features, analysis.n_frames).maps
+        maps, embedding = self.backbone(analysis.features, analysis.n_frames)
         output: BottleneckOutput = self.bottleneck(maps, analysis.features.shape[-1], analysis.mask)
-        return output
+        if self.auxiliary is None or not self.training:
+            return output
+        return output._replace(auxiliary=self.auxiliary(embedding))
 
     def loss_terms(self, response: BottleneckOutput, analysis: Analysis, batch: Batch) -> dict[str, Tensor]:
-        """Classification, alpha times the mean squared error of W H, beta times the mean activation."""
+        """Classification, alpha times the mean squared error of W H, beta times the mean activation.
+
+        While training also the classification by the trunk's own head, from which the trunk learns much faster.
+        """
         terms = super().loss_terms(response, analysis, batch)
+        if response.auxiliary is not None:
+            by_trunk = self.classification_loss(response.auxiliary.float(), batch)
+            terms["auxiliary"] = self.settings.auxiliary_weight * by_trunk
         with torch.autocast(response.activations.device.type, enabled=False):
             activations = response.activations.float()
             target = self.front_end.log_magnitude(analysis.spectrum)

@@ -16,11 +16,13 @@ class BottleneckOutput(NamedTuple):
 
     `activations` H (B, K, T) >= 0; `pooled` (B, P, K), P statistics or one attention-weighted mean per class;
     `logits` (B, C), the sum over statistics and components of `NMFBottleneck.contributions`, plus the class prior.
+    `auxiliary` (B, C): logits of the trunk's own head, which only exist while training and decide nothing.
     """
 
     activations: Tensor
     pooled: Tensor
     logits: Tensor
+    auxiliary: Tensor | None = None
 
 
 class NMFBottleneck(nn.Module):
@@ -101,7 +103,8 @@ class NMFBottleneck(nn.Module):
 
     def forward(self, maps: Mapping[str, Tensor], n_frames: int, mask: Tensor | None = None) -> BottleneckOutput:
         """Maps (B, C_l, F_l, T_l) of a clip of `n_frames` STFT frames, of which `mask` (B, T) holds sound."""
-        activations = self.decoder(maps, n_frames)
+        # The decoder speaks in units of each component's usual level, so that all of them learn at the same pace.
+        activations = self.decoder(maps, n_frames) * self.scale[:, None]
         if mask is not None:
             activations = activations * mask[:, None, :].to(activations.dtype)
         context = None
