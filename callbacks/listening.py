@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from configs.callback_schema import ListeningConfig
     from models.by_design import ByDesignClassifier
 
+END = "end"
+"""Name of the last point, in place of the epoch's number."""
+
 
 @dataclass(frozen=True, eq=False)
 class HeardClip:
@@ -101,7 +104,8 @@ class ListeningCallback(Instrument[list[HeardClip]]):
             data = explained_clip(heard.said, heard.waveform, heard.clip.name, SPLIT, target)
             save_clip(folder, data)
             write_sounds(folder / "media" / "listening" / point / data.key, heard.waveform, heard.parts, heard.said)
-        log_pictures(trainer, model_pictures(model))
+        if point == END:
+            log_pictures(trainer, model_pictures(model))
         for number, heard in enumerate(found):
             log_pictures(
                 trainer, clip_pictures(model, heard.said, heard.waveform, heard.parts, number, heard.clip.name)
@@ -127,7 +131,7 @@ class ListeningCallback(Instrument[list[HeardClip]]):
     ) -> None:
         """Write what was heard at the end, from which `report.build` makes its pages (first process only)."""
         if trainer.is_global_zero:
-            self.write(trainer, model, "end", heard)
+            self.write(trainer, model, END, heard)
             save_classes(self.run_folder, classes)
 
     def chosen_model(self, module: pl.LightningModule) -> "ByDesignClassifier":

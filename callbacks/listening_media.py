@@ -17,6 +17,8 @@ from report.array_file import file_name
 if TYPE_CHECKING:
     from models.by_design import ByDesignClassifier
 
+BARS = "Relevance of each component from -1 to 1, those of the interpretation in red"
+
 Entries = Callable[[Any], Mapping[str, Any]]
 """Makes the entries of a log from the module wandb; not called where Weights & Biases is off."""
 
@@ -71,7 +73,7 @@ def clip_pictures(
         return {
             f"{group}/sounds": [wandb.Audio(s.cpu().numpy(), sample_rate=rate, caption=t) for t, s in sounds],
             f"{group}/spectrograms": wandb.Image(strip, caption=f"{title}. {order}; -80 to 0 dB"),
-            f"{group}/relevance": wandb.Image(bar_picture(relevance, title, chosen)),
+            f"{group}/relevance": wandb.Image(bar_picture(relevance, chosen), caption=f"{title}. {BARS}"),
             f"{group}/relevance_table": bars,
         }
 

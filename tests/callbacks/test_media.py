@@ -35,7 +35,7 @@ def test_a_full_scale_sine_is_zero_decibels_and_silence_the_floor():
 
 
 def test_a_strip_has_one_scale_and_low_frequencies_below():
-    quiet, loud = np.zeros((9, 5)), np.zeros((9, 5))
+    quiet, loud = np.zeros((9, 11)), np.zeros((9, 11))
     loud[1] = 256.0  # second lowest bin
     strip = spectrogram_strip([quiet, loud], 1024)
     assert strip.shape == (4, 5 + 6 + 5, 3)
@@ -45,8 +45,18 @@ def test_a_strip_has_one_scale_and_low_frequencies_below():
     assert (strip[:-1, 11:] == strip[0, 0]).all()
 
 
+def test_bars_have_the_length_and_colour_of_their_relevance():
+    picture = bar_picture(np.array([1.0, -0.5, 0.0, 9.0]), np.array([True, False, False, False]))
+    assert picture.shape == (161, 40, 3)
+    red, grey = (picture == (209, 73, 91)).all(axis=2), (picture == (141, 153, 174)).all(axis=2)
+    assert red[:, 5].nonzero()[0].tolist() == list(range(81))
+    assert grey[:, 15].nonzero()[0].tolist() == list(range(80, 121))
+    assert grey[:, 25].sum() == 1
+    assert grey[:, 35].nonzero()[0].tolist() == list(range(81))
+    assert not red[:, 10:].any()
+
+
 def test_figures_bear_any_name_and_extreme_values():
     names = ["$x_{1", "<b>", "שלום", "a" * 80]
-    assert bar_picture(np.linspace(-1, 1, 64), "$\\broken{", np.arange(64) > 3).shape[2] == 3
     assert matrix_picture(np.zeros((4, 8)), names, "A").dtype == np.uint8
     assert spectra_picture(np.zeros((9, 4))).shape == (9, 40, 3)
