@@ -97,4 +97,5 @@ class RunCheckpoints(Checkpoint):
     def _improves(self, score: float) -> bool:
         if self.best_score is None or self.best_score != self.best_score:  # NaN gives way to any score
             return True
-        return score < self.best_score if mode_of(self.monitor) == "min" else score > self.best_score
+        # Of equal scores, which small validation splits often give, the later epoch is the one trained longer.
+        return score <= self.best_score if mode_of(self.monitor) == "min" else score >= self.best_score
