@@ -69,14 +69,13 @@ def train_one(config: Config, folder: RunFolder, extra_callbacks: "Sequence[pl.C
     start = read_checkpoint(folder.last) if config.resume else None
     datamodule = build_datamodule(config)
     model = build_model(config, datamodule)
-    if start is None:
-        model.prepare(datamodule)
+    prepared = model.prepare(datamodule, keep_in=folder.path) if start is None else {}
     clock = FitClock()
     with open_loggers(config, folder, first_step=start["global_step"] if start else 0) as loggers:
         trainer = build_trainer(config, folder, datamodule, loggers, [clock, *extra_callbacks])
         trainer.fit(model, datamodule=datamodule, ckpt_path=folder.last if start else None, weights_only=True)
         figures = test_figures(trainer, model, datamodule, folder)
-    summary = run_facts(config, model, datamodule, clock) | figures | {"run": str(folder.path)}
+    summary = run_facts(config, model, datamodule, clock) | prepared | figures | {"run": str(folder.path)}
     if config.twin and is_first_process():
         summary |= baselines(model, datamodule)
     if is_first_process():

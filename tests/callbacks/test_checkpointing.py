@@ -89,8 +89,8 @@ class FakeTrainer:
 @pytest.mark.parametrize(
     ("monitor", "scores", "best"),
     [
-        ("val/accuracy", [0.5, 0.4, 0.6, 0.6], [0, 2]),
-        ("val/loss", [0.5, 0.4, 0.6, 0.4], [0, 1]),
+        ("val/accuracy", [0.5, 0.4, 0.6, 0.6], [0, 2, 3]),
+        ("val/loss", [0.5, 0.4, 0.6, 0.4], [0, 1, 3]),
         ("val/accuracy", [float("nan"), 0.1, float("nan")], [0, 1]),
     ],
 )
