@@ -1,0 +1,35 @@
+"""Every experiment that ships builds its model, classifies a clip and starts to learn."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from configs.compose import compose
+from configs.registry import component
+from datamodules.batch import Batch
+
+EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[1] / "configs" / "experiment").glob("*.yaml"))
+NAMES = ("a", "b", "c")
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path):
+    config = compose(
+        [f"experiment={experiment}", f"data.root={tmp_path}"]
+        if "scenes" not in experiment
+        else [f"experiment={experiment}"]
+    )
+    multi_label = bool(getattr(config.data, "multi_label", False))
+    torch.manual_seed(0)
+    model = component("model", config.model.name).load()(config, NAMES, multi_label)
+    model.log = lambda *args, **kwargs: None
+    model.log_dict = lambda *args, **kwargs: None
+    n = int((config.data.seconds or 5.0) * config.front_end.sample_rate)
+    target = torch.tensor([[1.0, 0, 1], [0, 1, 0]]) if multi_label else torch.tensor([0, 2])
+    batch = Batch(torch.rand(2, n) - 0.5, torch.full((2,), n), target, torch.arange(2))
+    output = model.training_step(batch, 0)
+    output["loss"].backward()
+    assert all(torch.isfinite(term) for term in output["terms"].values())
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.backbone.parameters())
+    assert model.eval()(batch.waveform).shape == (2, 3)
