@@ -177,7 +177,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("workshop")
     for package in PACKAGES:
         shutil.copytree(REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("train.py", "pyproject.toml"):
+    for name in ("train.py", "explain.py", "pyproject.toml"):
         shutil.copy(REPOSITORY / name, folder / name)
     modules("README.md", folder)
     new = modules("CONTRIBUTING.md", folder)
@@ -189,7 +189,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_examples_train(workshop: Path) -> None:
-    """The commands that need no published data, and what CONTRIBUTING adds, on miniatures; then one run resumed."""
+    """The commands that need no published data, and what CONTRIBUTING adds, on miniatures; one is resumed and heard."""
     chosen = [c for c in commands() if re.search("sound_scenes|audio_folder|plugins", c)]
     watched = "callbacks.weight_norm.enabled=true callbacks.weight_norm.on_error=raise"
     chosen.append(f"python train.py data.name=clicks data.n_clips=12 {watched}")
@@ -219,3 +219,16 @@ def test_examples_train(workshop: Path) -> None:
     with next(workshop.glob(f"out{len(chosen) - 1}/*/mini/metrics.csv")).open() as file:
         rows = list(csv.DictReader(file))
     assert float(rows[0]["weight_norm/l2"]) > 0
+    listen_to(workshop, "out0/sound_scenes_by_design/mini", environment)
+
+
+def listen_to(workshop: Path, run: str, environment: dict[str, str]) -> None:
+    """Explain a recording as the README says, from the shell and from Python."""
+    assert "python explain.py run=RUN audio=PATH" in "".join(blocks("README.md", "bash"))
+    recording = "recordings/low/0.wav"
+    call = [sys.executable, "explain.py", f"run={run}", f"audio={recording}", "output=heard"]
+    subprocess.run(call, cwd=workshop, env=environment, check=True, capture_output=True)
+    assert (workshop / "heard" / "report" / "index.html").is_file()
+    example = (workshop / "listen.py").read_text().replace('"RUN"', repr(run)).replace('"PATH"', repr(recording))
+    subprocess.run([sys.executable, "-c", example], cwd=workshop, env=environment, check=True, capture_output=True)
+    assert (workshop / "class.wav").stat().st_size > 1000
