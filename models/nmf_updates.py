@@ -21,8 +21,6 @@ hearing: no denormals, no division by zero, no locked zeros. The bounds are sepa
 clamping to the floor keeps the descent.
 """
 
-from typing import Self
-
 import torch
 from torch import Tensor
 
@@ -84,19 +82,13 @@ class Factorization:
         H.clamp_(min=self.floor_H)
         W[:, n_fixed:].clamp_(min=FLOOR)
         if unit_norm:
-            self._normalise(slice(None))
+            self.normalise(slice(None))
         self.V = torch.empty_like(X)
         self.U = self.V if beta in (1, 2) else torch.empty_like(X)
         self.P_H = torch.empty_like(H)
         self.Q_H = self.P_H if beta == 1 else torch.empty_like(H)
         self.exponent = 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1.0
         self._encoding_constants: tuple[Tensor, Tensor] | None = None
-
-    @classmethod
-    def of(cls, X: Tensor, W: Tensor, H: Tensor, *, beta: float, sparsity: float, n_fixed: int) -> Self:
-        """A factorisation of any spectrogram X >= 0 (floored for beta < 1), W not scaled; W and H are taken over."""
-        X = floored(X) if beta < 1 else X.contiguous()
-        return cls(X, W, H, beta=beta, sparsity=sparsity, n_fixed=n_fixed, unit_norm=False)
 
     def objective(self) -> Tensor:
         """D_beta(X | W H) + mu sum H as a 0-dim float64 tensor."""
@@ -119,7 +111,7 @@ class Factorization:
             W.mul_(quotient_factor(P, Q, self.exponent))
         W.clamp_(min=FLOOR)
         if self.unit_norm:
-            self._normalise(free)
+            self.normalise(free)
 
     def atom_gradient(self) -> tuple[Tensor, Tensor]:
         """P = (X (WH)^(beta-2)) H' and Q = (WH)^(beta-1) H' of the free atoms, each (F, K - K0)."""
@@ -166,7 +158,7 @@ class Factorization:
             torch.pow(self.V, self.beta - 1, out=self.U)
             torch.div(self.U, self.V, out=self.V).mul_(self.X)
 
-    def _normalise(self, columns: slice) -> None:
+    def normalise(self, columns: slice) -> None:
         """Scale columns of W to unit l2 norm and rows of H by the inverse: W H stays as it is."""
         norm = torch.linalg.vector_norm(self.W[:, columns], dim=0).clamp_(min=FLOOR)
         self.W[:, columns].div_(norm)
