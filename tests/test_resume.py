@@ -1,5 +1,6 @@
 """A run that is interrupted and resumed ends with the same weights, states and metrics as one that was not."""
 
+import csv
 import shutil
 import signal
 from collections.abc import Iterator
@@ -77,11 +78,17 @@ def difference(first: Any, second: Any, path: str = "") -> list[str]:
     return [] if type(first) is type(second) and first == second else [path]
 
 
+def metrics(run: Path) -> list[dict[str, str]]:
+    """Rows of metrics.csv without the wall-clock time that instruments took."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if not k.endswith("/seconds")} for row in csv.DictReader(file)]
+
+
 def same_run(first: Path, second: Path) -> list[str]:
     """Differences of two finished runs: last checkpoint (loops aside), best score, metrics and test figures."""
     one, two = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in (first, second))
     found = [d for key in one if key not in ("loops", "hyper_parameters") for d in difference(one[key], two[key], key)]
-    found += [name for name in ("metrics.csv",) if (first / name).read_text() != (second / name).read_text()]
+    found += ["metrics.csv"] if metrics(first) != metrics(second) else []
     return found
 
 
