@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
         low, middle, high = torch.nanquantile(getattr(scores, field), torch.tensor([0.25, 0.5, 0.75])).tolist()
         rows.append({"mask": label, "median gain dB": middle, "quartiles dB": f"{low:.1f} to {high:.1f}"})
     print_summary(rows)
-    facts = {
+    facts: dict[str, float | torch.Tensor] = {
         "clips": len(names),
         "median SI-SDR of the mixture, dB": scores.mixture.median(),
         "median number of components": scores.n_components.median(),

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from models.nmf_dictionary import Dictionary
-from models.nmf_properties import PUBLISHED, main, properties
+from models.nmf_properties import PUBLISHED, properties
 
 
 def test_hand_worked_figures():
@@ -24,16 +23,3 @@ def test_mass_above_8_khz():
     atoms = torch.zeros(5, 1)
     atoms[1], atoms[4] = 3.0, 1.0  # 3 kHz and 12 kHz
     assert properties(atoms, 24000)["l1 mass above 8 kHz %"] == pytest.approx(25)
-
-
-def test_command_shows_both_columns(tmp_path, capsys):
-    Dictionary(torch.eye(4), torch.ones(4), {"sample_rate": 22050}, {}, ("all",) * 4, 0.1, 3.0, (1.0,)).save(
-        tmp_path / "d.pt"
-    )
-    assert main([str(tmp_path / "d.pt")]) == 0
-    shown = capsys.readouterr().out
-    assert "0.57" in shown
-    assert "effective components" in shown
-    assert main([str(tmp_path / "missing.pt")]) == 1
-    assert main([]) == 2
-    assert capsys.readouterr().err.count("\n") == 2
