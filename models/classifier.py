@@ -110,16 +110,18 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
         return {"classification": self.classification_loss(response.logits.float(), batch)}
 
     def classification_loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy, or binary cross-entropy over the labels that are known (multi-label)."""
+        """Cross-entropy, or the sum over classes of binary cross-entropy, from the labels that are known (multi-label).
+
+        Where some labels are unknown, the mean over the known ones stands for the others, so that the loss of partially
+        labelled data weighs as much beside the other terms.
+        """
         smoothing: float = getattr(self.config.model, "label_smoothing", 0.0)
         if not self.multi_label:
             return F.cross_entropy(logits, batch.target, label_smoothing=smoothing)
         target = batch.target.float() * (1 - smoothing) + 0.5 * smoothing
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        if batch.observed is None:
-            return loss.mean()
-        known = batch.observed.to(loss.dtype)
-        return (loss * known).sum() / known.sum().clamp_min(1)
+        known = torch.ones_like(loss) if batch.observed is None else batch.observed.to(loss.dtype)
+        return self.n_classes * (loss * known).sum() / known.sum().clamp_min(1)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One step on augmented clips; the single terms go to the log and to whoever watches for non-finite ones."""
