@@ -42,12 +42,14 @@ class NMFBottleneck(nn.Module):
         self.train_dictionary = config.train_dictionary
         self.dictionary: Tensor
         self.scale: Tensor
+        self.level: Tensor
         start = torch.full((n_bins, n), n_bins**-0.5)
         if config.train_dictionary:
             self.dictionary = nn.Parameter(start)
         else:
             self.register_buffer("dictionary", start)
         self.register_buffer("scale", torch.ones(n))
+        self.register_buffer("level", torch.ones(n))
         self.decoder = (LightDecoder if config.decoder == "light" else PaperDecoder)(shapes, n)
         self.dropout = config.dropout
         self.per_class = config.pooling == "class_attention"
@@ -72,6 +74,7 @@ class NMFBottleneck(nn.Module):
         with torch.no_grad():
             self.dictionary.copy_(dictionary)
             self.scale.copy_(scale)
+            self.level.copy_(scale)
 
     @torch.no_grad()
     def project_dictionary(self) -> None:
@@ -104,7 +107,7 @@ class NMFBottleneck(nn.Module):
     def forward(self, maps: Mapping[str, Tensor], n_frames: int, mask: Tensor | None = None) -> BottleneckOutput:
         """Maps (B, C_l, F_l, T_l) of a clip of `n_frames` STFT frames, of which `mask` (B, T) holds sound."""
         # The decoder speaks in units of each component's usual level, so that all of them learn at the same pace.
-        activations = self.decoder(maps, n_frames) * self.scale[:, None]
+        activations = self.decoder(maps, n_frames) * self.level[:, None]
         if mask is not None:
             activations = activations * mask[:, None, :].to(activations.dtype)
         context = None

@@ -68,20 +68,26 @@ class StatisticsPooling(nn.Module):
             [
                 kept.amax(dim=-1),
                 mean,
-                spread(kept, count),
+                spread(kept, count, mask),
                 change.sum(dim=-1) / (count - 1).clamp_min(1),
                 change.amax(dim=-1) if change.shape[-1] else torch.zeros_like(mean),
                 smooth.amax(dim=-1),
-                spread(smooth, count),
+                spread(smooth, count, mask),
             ],
             dim=1,
         )
 
 
-def spread(series: Tensor, count: Tensor) -> Tensor:
-    """Standard deviation (B, K) over `count` frames, exactly zero for silence and with a finite slope there."""
-    mean = series.sum(dim=-1) / count
-    variance = (series.square().sum(dim=-1) / count - mean.square()).clamp_min(0)
+def spread(series: Tensor, count: Tensor, mask: Tensor | None) -> Tensor:
+    """Standard deviation (B, K) over the `count` valid frames, exactly zero for silence and with a finite slope there.
+
+    `series` (B, K, T) is zero outside `mask` (B, T). The mean is taken off first: the difference of two squares would
+    lose a steady component's small variance to rounding.
+    """
+    centred = series - (series.sum(dim=-1) / count)[..., None]
+    if mask is not None:
+        centred = centred * mask[:, None, :].to(series.dtype)
+    variance = centred.square().sum(dim=-1) / count
     floor = 1e-4  # sqrt(v + floor^2) - floor, written so that it is exactly zero at v = 0
     return variance / ((variance + floor**2).sqrt() + floor)
 

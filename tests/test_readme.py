@@ -114,7 +114,7 @@ def test_settings_exist() -> None:
 def test_table_of_settings_gives_the_defaults() -> None:
     rows = re.findall(r"^\| `([a-z_.]+)` \| `([^`]+)` \|", TEXTS["README.md"], flags=re.M)
     assert len(rows) > 10
-    defaults = flatten(to_plain(compose([])))
+    defaults = flatten(to_plain(Config()))
     shown = {
         key: str(defaults[key]).lower() if isinstance(defaults[key], bool) else str(defaults[key]) for key, _ in rows
     }

@@ -54,7 +54,7 @@ def test_decision_sees_the_activations_and_nothing_else(pooling):
     head = bottleneck(pooling=pooling)
     first, second = random_maps(), random_maps()
     activations = head(first, 40).activations
-    head.decoder.forward = lambda maps, n_frames: activations / head.scale[:, None]  # the same H whatever the input
+    head.decoder.forward = lambda maps, n_frames: activations / head.level[:, None]  # the same H whatever the input
     assert torch.equal(head(first, 40).logits, head(second, 40).logits)
 
 
@@ -62,7 +62,7 @@ def test_attention_from_maps_lets_the_input_in():
     head = bottleneck(pooling="class_attention", attention_from="maps")
     first, second = random_maps(), random_maps()
     activations = head(first, 40).activations
-    head.decoder.forward = lambda maps, n_frames: activations / head.scale[:, None]
+    head.decoder.forward = lambda maps, n_frames: activations / head.level[:, None]
     assert not torch.allclose(head(first, 40).logits, head(second, 40).logits)
 
 
