@@ -29,9 +29,10 @@ class NMFBottleneck(nn.Module):
     """Maps -> activations H of a dictionary W -> pooled activations z -> logits A z + b.
 
     `dictionary` W (F, K) has unit columns, and `scale` (K,) is the usual level of each component's activation, by
-    which H is divided before pooling; a fixed positive scale folds into A, so the sum stays exact. Single-label models
-    have no b; multi-label models show it as the class prior. Decisions depend on the input through H alone, unless
-    `attention_from=maps`.
+    which H is divided before pooling; a fixed positive scale folds into A, so the sum stays exact. `level` (K,) is the
+    same number as the unit in which the decoder speaks: a hand edit changes `scale`, and with it what is decided from
+    H, but not H. Single-label models have no b; multi-label models show it as the class prior. Decisions depend on the
+    input through H alone, unless `attention_from=maps`.
     """
 
     def __init__(
