@@ -7,6 +7,7 @@ from configs.schema import (
     BlackBoxConfig,
     ByDesignConfig,
     Esc50Data,
+    PostHocConfig,
     SmallCNNConfig,
     SoundScenesData,
     VGGConfig,
@@ -21,5 +22,6 @@ register("backbone", "vgg", VGGConfig, "models.vgg:VGG")
 
 register("model", "by_design", ByDesignConfig, "models.by_design:ByDesignClassifier")
 register("model", "black_box", BlackBoxConfig, "models.black_box:BlackBoxClassifier")
+register("model", "post_hoc", PostHocConfig, "models.post_hoc:PostHocInterpreter")
 
 register("callback", "listening", ListeningConfig, "callbacks.listening:ListeningCallback")

@@ -1,4 +1,4 @@
-"""Every setting of the program as typed dataclasses; the groups live in the three files imported here.
+"""Every setting of the program as typed dataclasses; the groups live in the files imported here.
 
 The sentence under a field is what `--help` prints. `Config()` alone is a complete default configuration.
 """
@@ -6,6 +6,7 @@ The sentence under a field is what `--help` prints. `Config()` alone is a comple
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from configs.component_schema import ByDesignConfig, ComponentsConfig, NMFConfig, PostHocConfig
 from configs.data_schema import (
     AudioFolderData,
     AugmentationConfig,
@@ -17,9 +18,7 @@ from configs.data_schema import (
 from configs.model_schema import (
     BackboneConfig,
     BlackBoxConfig,
-    ByDesignConfig,
     ModelConfig,
-    NMFConfig,
     SmallCNNConfig,
     VGGConfig,
 )
@@ -33,6 +32,7 @@ __all__ = [
     "ByDesignConfig",
     "CallbackConfig",
     "CallbacksConfig",
+    "ComponentsConfig",
     "Config",
     "DataConfig",
     "Esc50Data",
@@ -41,6 +41,7 @@ __all__ = [
     "ModelConfig",
     "NMFConfig",
     "OptimizerConfig",
+    "PostHocConfig",
     "SmallCNNConfig",
     "SoundScenesData",
     "TrainerConfig",

@@ -1,0 +1,131 @@
+"""Settings of the models whose decisions are sums of components. The sentence under a field is what `--help` prints."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from configs.checks import above_zero, at_least, below_one
+from configs.model_schema import ModelConfig
+
+
+@dataclass
+class NMFConfig:
+    """How the dictionary is learned from frames of the training split."""
+
+    beta: float = 1.0
+    """Beta-divergence: 2 is Euclidean, 1 Kullback-Leibler, 0 Itakura-Saito."""
+    sparsity: float = 0.2
+    """Weight mu of the l1 penalty on the activations."""
+    updates: int = 200
+    """Multiplicative updates of dictionary and activations."""
+    frames: int = 20000
+    """Frames drawn from the training split."""
+    batch_frames: int | None = None
+    """Frames per mini-batch; none updates on all frames at once."""
+    per_class: bool = False
+    """Whether each class learns its own share of the components."""
+    noise_components: int = 0
+    """Additional components held fixed at the spectrum of background noise."""
+    seeds: int = 1
+    """Random starts tried; the one with the lowest objective is kept."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from at_least(self, "model.nmf", 0, ("sparsity", "noise_components"))
+        yield from at_least(self, "model.nmf", 1, ("updates", "frames", "batch_frames", "seeds"))
+        if self.batch_frames is not None and self.batch_frames > self.frames:
+            yield f"model.nmf.batch_frames={self.batch_frames} must not exceed model.nmf.frames={self.frames}"
+
+
+@dataclass
+class ComponentsConfig(ModelConfig):
+    """What every model has whose decisions are sums of the contributions of NMF components."""
+
+    n_components: int = 64
+    """Components K of the dictionary."""
+    dictionary: str | None = None
+    """File of a learned dictionary; none learns one at the start of the training."""
+    nmf: NMFConfig = field(default_factory=NMFConfig)
+    """How the dictionary is learned."""
+    decoder: Literal["light", "paper", "generic"] = "light"
+    """Network from maps to activations: the light one, the paper's, or one of 3 M parameters for maps of any shape."""
+    pooling: Literal["statistics", "attention", "class_attention", "max", "mean"] = "statistics"
+    """How the activations of a component are summed up over time."""
+    attention_from: Literal["activations", "maps"] = "activations"
+    """What attention over time is computed from; with maps the network that is read chooses the frames unseen."""
+    dropout: float = 0.2
+    """Share of components muted while training, so that no decision hangs on a single one."""
+    reconstruction_weight: float = 5.0
+    """Weight alpha of the reconstruction error ||X - WH||^2 in the loss."""
+    sparsity_weight: float = 0.02
+    """Weight beta of the l1 norm of the activations in the loss."""
+    train_dictionary: bool = False
+    """Whether the dictionary is trained too, projected after each step, or stays as learned."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from above_zero(self, "model", ("n_components",))
+        yield from at_least(self, "model", 0, ("reconstruction_weight", "sparsity_weight"))
+        yield from below_one(self, "model", ("dropout",))
+        if self.attention_from == "maps" and "attention" not in self.pooling:
+            yield (
+                f"model.attention_from=maps needs model.pooling=attention or class_attention, not {self.pooling}, "
+                "which has no attention"
+            )
+
+
+@dataclass
+class ByDesignConfig(ComponentsConfig):
+    """A classifier whose logits are sums of the contributions of NMF components."""
+
+    name: str = "by_design"
+    """Classifier, by its registered name."""
+    auxiliary_weight: float = 0.5
+    """Weight of the classification by the trunk's own linear head, used in training only; 0 leaves it out."""
+    label_smoothing: float = 0.0
+    """Share of each target spread evenly over the classes."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from at_least(self, "model", 0, ("auxiliary_weight",))
+        yield from below_one(self, "model", ("label_smoothing",))
+
+
+@dataclass
+class PostHocConfig(ComponentsConfig):
+    """An interpreter of a trained classifier, which stays as it is: NMF components that answer as it does."""
+
+    name: str = "post_hoc"
+    """Classifier, by its registered name."""
+    explains: str | None = None
+    """What is explained: a run folder or checkpoint of ours, a torch.export file (.pt2), or a file of weights."""
+    classifier_class: str | None = None
+    """Class of a file of weights, as package.module:Class; called without arguments it makes the network."""
+    classifier_rate: int | None = None
+    """Sample rate in Hz that a classifier of others was trained at, where it has no attribute sample_rate."""
+    classifier_outputs: Literal["logits", "probabilities"] = "logits"
+    """What a classifier of others returns."""
+    layers: list[str] = field(default_factory=list)
+    """Layers of the classifier that are read, by dotted path; an empty list takes the last three resolutions."""
+    pooling: Literal["statistics", "attention", "class_attention", "max", "mean"] = "attention"
+    """How the activations of a component are summed up over time."""
+    fidelity_weight: float = 1.0
+    """Weight of the cross-entropy between the answers of classifier and interpreter in the loss."""
+    fidelity_doubled_from: int | None = None
+    """Epoch, counted from 0, from which the fidelity weighs twice as much (20 in the paper's code); none: never."""
+    control: Literal["none", "random_dictionary"] = "none"
+    """Control to train in place of the interpreter: random atoms, as many as the dictionary has."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from at_least(self, "model", 0, ("fidelity_weight", "fidelity_doubled_from"))
+        yield from at_least(self, "model", 1, ("classifier_rate",))
+        if not self.explains:
+            yield (
+                "model.explains is missing: give the run of the classifier to explain, such as "
+                "runs/esc10_black_box/RUN; python train.py experiment=esc10_black_box trains one"
+            )
+        if self.control != "none" and self.dictionary is not None:
+            yield f"model.control={self.control} draws its own atoms and takes no model.dictionary"
