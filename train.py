@@ -72,7 +72,8 @@ def train_one(config: Config, folder: RunFolder, extra_callbacks: "Sequence[pl.C
     prepared = model.prepare(datamodule, keep_in=folder.path) if start is None else {}
     clock = FitClock()
     with open_loggers(config, folder, first_step=start["global_step"] if start else 0) as loggers:
-        trainer = build_trainer(config, folder, datamodule, loggers, [clock, *extra_callbacks])
+        monitor = getattr(model, "monitor", None)
+        trainer = build_trainer(config, folder, datamodule, loggers, [clock, *extra_callbacks], monitor)
         trainer.fit(model, datamodule=datamodule, ckpt_path=folder.last if start else None, weights_only=True)
         figures = test_figures(trainer, model, datamodule, folder)
     summary = run_facts(config, model, datamodule, clock) | prepared | figures | {"run": str(folder.path)}

@@ -25,7 +25,7 @@ from report.explained import ExplainedClasses, save_classes, save_clip, save_mod
 
 if TYPE_CHECKING:
     from configs.callback_schema import ListeningConfig
-    from models.by_design import ByDesignClassifier
+    from models.component_classifier import ComponentClassifier
 
 END = "end"
 """Name of the last point, in place of the epoch's number."""
@@ -71,7 +71,7 @@ class ListeningCallback(Instrument[list[HeardClip]]):
         """Explain the fixed clips by the model as it is now."""
         return self.hear(trainer, require_components(module))  # type: ignore[arg-type]
 
-    def hear(self, trainer: pl.Trainer, model: "ByDesignClassifier") -> list[HeardClip]:
+    def hear(self, trainer: pl.Trainer, model: "ComponentClassifier") -> list[HeardClip]:
         """Explain the fixed clips by a model in eval mode."""
         datamodule = data_of(trainer)
         clips, settings, heard = datamodule.dataset(SPLIT).clips, self.settings, []
@@ -95,7 +95,7 @@ class ListeningCallback(Instrument[list[HeardClip]]):
         counts = [float(heard.said.selected(heard.classes[0]).sum()) for heard in found]
         return {"components": float(np.mean(counts)), "audible_share": float(np.mean(shares))}
 
-    def write(self, trainer: pl.Trainer, model: "ByDesignClassifier", point: str, found: list[HeardClip]) -> None:
+    def write(self, trainer: pl.Trainer, model: "ComponentClassifier", point: str, found: list[HeardClip]) -> None:
         """Write what was heard at one point of the training (first process only)."""
         folder = self.run_folder
         save_model(folder, explained_model(model, folder.parent.name, folder.name))
@@ -120,21 +120,21 @@ class ListeningCallback(Instrument[list[HeardClip]]):
         self.agreed(trainer, lambda: classes.append(self.survey(trainer, model)))
         self.agreed(trainer, lambda: self.keep(trainer, model, heard, classes[0]))
 
-    def survey(self, trainer: pl.Trainer, model: "ByDesignClassifier") -> ExplainedClasses:
+    def survey(self, trainer: pl.Trainer, model: "ComponentClassifier") -> ExplainedClasses:
         """Hear many validation clips for the global view."""
         datamodule, seconds = data_of(trainer), self.settings.excerpt_seconds
         survey = survey_clips(model, datamodule, self.settings.survey_clips, seconds)
         return explained_classes(survey, typical_sounds(model, datamodule, survey, seconds), SPLIT)
 
     def keep(
-        self, trainer: pl.Trainer, model: "ByDesignClassifier", heard: list[HeardClip], classes: ExplainedClasses
+        self, trainer: pl.Trainer, model: "ComponentClassifier", heard: list[HeardClip], classes: ExplainedClasses
     ) -> None:
         """Write what was heard at the end, from which `report.build` makes its pages (first process only)."""
         if trainer.is_global_zero:
             self.write(trainer, model, END, heard)
             save_classes(self.run_folder, classes)
 
-    def chosen_model(self, module: pl.LightningModule) -> "ByDesignClassifier":
+    def chosen_model(self, module: pl.LightningModule) -> "ComponentClassifier":
         """Return the model of best.ckpt, or the one just trained where there is no such file."""
         if not (self.run_folder / "checkpoints" / "best.ckpt").is_file():
             return require_components(module)  # type: ignore[arg-type]

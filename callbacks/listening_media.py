@@ -15,7 +15,7 @@ from interpretability.listening.parts import Part
 from report.array_file import file_name
 
 if TYPE_CHECKING:
-    from models.by_design import ByDesignClassifier
+    from models.component_classifier import ComponentClassifier
 
 BARS = "Relevance of each component from -1 to 1, those of the interpretation in red"
 
@@ -49,7 +49,7 @@ def log_pictures(trainer: pl.Trainer, entries: Entries) -> None:
 
 
 def clip_pictures(
-    model: "ByDesignClassifier",
+    model: "ComponentClassifier",
     said: Interpretation,
     waveform: Tensor,
     found: Sequence[Part],
@@ -80,7 +80,7 @@ def clip_pictures(
     return entries
 
 
-def model_pictures(model: "ByDesignClassifier") -> Entries:
+def model_pictures(model: "ComponentClassifier") -> Entries:
     """The matrix A, summed over statistics, and the spectra of the dictionary."""
 
     def entries(wandb: Any) -> dict[str, Any]:  # noqa: ANN401 - the module

@@ -12,14 +12,14 @@ from report.explained import Excerpt
 
 if TYPE_CHECKING:
     from datamodules.audio_datamodule import AudioDataModule
-    from models.by_design import ByDesignClassifier
+    from models.component_classifier import ComponentClassifier
 
 BATCH = 16
 """Clips analysed at once."""
 
 
 def survey_clips(
-    model: "ByDesignClassifier", datamodule: "AudioDataModule", count: int, excerpt_seconds: float
+    model: "ComponentClassifier", datamodule: "AudioDataModule", count: int, excerpt_seconds: float
 ) -> Survey:
     """Hear at most `count` clips for the relevance of classes and the clearest place of each component."""
     clips, front_end = datamodule.dataset(SPLIT).clips, model.front_end.config
@@ -37,7 +37,7 @@ def survey_clips(
 
 
 def typical_sounds(
-    model: "ByDesignClassifier", datamodule: "AudioDataModule", survey: Survey, excerpt_seconds: float
+    model: "ComponentClassifier", datamodule: "AudioDataModule", survey: Survey, excerpt_seconds: float
 ) -> tuple[Excerpt, ...]:
     """Return the clearest stretch of each component, alone, as loud as the model hears it."""
     found, front_end = [], model.front_end.config

@@ -5,12 +5,12 @@ from torch import Tensor
 
 from interpretability.listening.interpretation import Interpretation, normalise
 from interpretability.listening.survey import Survey
-from models.by_design import ByDesignClassifier
+from models.component_classifier import ComponentClassifier
 from models.temporal_pooling import AttentionPooling
 from report.explained import Excerpt, ExplainedClasses, ExplainedClip, ExplainedModel
 
 
-def explained_model(model: ByDesignClassifier, experiment: str, run_id: str) -> ExplainedModel:
+def explained_model(model: ComponentClassifier, experiment: str, run_id: str) -> ExplainedModel:
     """Return what turns activations of this model into sound and scores."""
     head = model.bottleneck
     attention = None

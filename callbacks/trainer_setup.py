@@ -34,12 +34,16 @@ def build_trainer(
     datamodule: "AudioDataModule",
     loggers: list[Logger],
     extra_callbacks: Sequence[pl.Callback],
+    auto_monitor: str | None = None,
 ) -> pl.Trainer:
-    """Return a Trainer with the callbacks every run has, those the configuration enables, and `extra_callbacks`."""
+    """Return a Trainer with the callbacks every run has, those the configuration enables, and `extra_callbacks`.
+
+    `auto_monitor` is the metric of the model that chooses the checkpoint where `trainer.monitor` leaves it open.
+    """
     settings = config.trainer
     monitor = settings.monitor
     if monitor == "auto":
-        monitor = "val/map" if datamodule.multi_label else "val/accuracy"
+        monitor = auto_monitor or ("val/map" if datamodule.multi_label else "val/accuracy")
     checkpoints = RunCheckpoints(folder, monitor)
     callbacks = [
         TerminateAsInterrupt(),

@@ -44,7 +44,7 @@ class TrainerConfig:
     early_stopping: int | None = None
     """Epochs without a better monitored metric before training stops; none never stops early."""
     monitor: str = "auto"
-    """Validation metric that chooses the checkpoint; auto takes val/accuracy, or val/map for multi-label data."""
+    """Validation metric that chooses the checkpoint; auto takes accuracy, map (multi-label) or fidelity (post_hoc)."""
     deterministic: bool = True
     """Whether only algorithms that repeat exactly are used."""
     threads: int | None = None

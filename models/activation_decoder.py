@@ -11,13 +11,13 @@ from configs.errors import InputError
 Shape = tuple[int, int, int]  # channels, frequency, time
 
 
-def deepest(shapes: Mapping[str, Shape], count: int = 3) -> list[str]:
-    """Names of the `count` deepest maps, shallow first."""
-    return list(shapes)[-count:]
+def deepest(shapes: Mapping[str, Shape], count: int = 3) -> dict[str, Shape]:
+    """Names and shapes of the `count` deepest maps, shallow first."""
+    return dict(list(shapes.items())[-count:])
 
 
 class LightDecoder(nn.Module):
-    """Reads the deepest maps with one linear map over channels and frequency each, then two short convolutions in time.
+    """Reads maps with one linear map over channels and frequency each, then two short convolutions in time.
 
     Every map keeps its own clock until it has been reduced to a few channels; it is then interpolated to the frame
     rate of the STFT, so clips of any length pass. Cost is a few per cent of the backbone that it reads.
@@ -25,7 +25,7 @@ class LightDecoder(nn.Module):
 
     def __init__(self, shapes: Mapping[str, Shape], n_components: int, width: int = 96, kernel: int = 5) -> None:
         super().__init__()
-        self.layers = deepest(shapes)
+        self.layers = list(shapes)
         self.read = nn.ModuleList(
             nn.Conv1d(shapes[layer][0] * shapes[layer][1], width, 1, bias=False) for layer in self.layers
         )
@@ -36,9 +36,41 @@ class LightDecoder(nn.Module):
     def forward(self, maps: Mapping[str, Tensor], n_frames: int) -> Tensor:
         """Maps (B, C_l, F_l, T_l) -> activations (B, K, T) >= 0 at `n_frames` = T frames."""
         series = [read(maps[layer].flatten(1, 2)) for layer, read in zip(self.layers, self.read, strict=True)]
-        clocked = [F.interpolate(s, size=n_frames, mode="linear", align_corners=False) for s in series]
-        hidden = F.relu(self.norm(torch.stack(clocked).sum(dim=0)))
+        hidden = F.relu(self.norm(torch.stack([clocked(s, n_frames) for s in series]).sum(dim=0)))
         return F.softplus(self.out(F.relu(self.mix(hidden))))
+
+
+class GenericDecoder(nn.Module):
+    """As large as the paper's network, for maps of any number, size and layout, and clips of any length.
+
+    As there, maps are mixed at the clock of the finest one, and only the last two convolutions run at the frame rate of
+    the STFT. The width is what brings the parameters to `n_parameters`.
+    """
+
+    def __init__(
+        self, shapes: Mapping[str, Shape], n_components: int, n_parameters: float = 3e6, kernel: int = 5
+    ) -> None:
+        super().__init__()
+        self.layers = list(shapes)
+        sizes = {layer: channels * n_bins for layer, (channels, n_bins, _) in shapes.items()}
+        linear, quadratic = sum(sizes.values()) + kernel * n_components, 2 * kernel
+        spent = kernel * n_components**2
+        root = (linear**2 + 4 * quadratic * max(n_parameters - spent, 0.0)) ** 0.5
+        width = max(n_components, 8 * round((root - linear) / (2 * quadratic) / 8))
+        self.read = nn.ModuleList(nn.Conv1d(size, width, 1, bias=False) for size in sizes.values())
+        self.norm = nn.BatchNorm1d(width)
+        self.mix = nn.ModuleList(nn.Conv1d(width, width, kernel, padding=kernel // 2) for _ in range(2))
+        self.time1 = nn.Conv1d(width, n_components, kernel, padding=kernel // 2)
+        self.time2 = nn.Conv1d(n_components, n_components, kernel, padding=kernel // 2)
+
+    def forward(self, maps: Mapping[str, Tensor], n_frames: int) -> Tensor:
+        """Maps (B, C_l, F_l, T_l) -> activations (B, K, T) >= 0 at `n_frames` = T frames."""
+        series = [read(maps[layer].flatten(1, 2)) for layer, read in zip(self.layers, self.read, strict=True)]
+        steps = min(max(s.shape[-1] for s in series), n_frames)
+        hidden = F.relu(self.norm(torch.stack([clocked(s, steps) for s in series]).sum(dim=0)))
+        for mix in self.mix:
+            hidden = F.relu(mix(hidden))
+        return F.softplus(self.time2(F.relu(self.time1(clocked(hidden, n_frames)))))
 
 
 class PaperDecoder(nn.Module):
@@ -51,7 +83,7 @@ class PaperDecoder(nn.Module):
 
     def __init__(self, shapes: Mapping[str, Shape], n_components: int) -> None:
         super().__init__()
-        self.layers = deepest(shapes)
+        self.layers = list(deepest(shapes))
         if len(self.layers) < 3:
             raise InputError(
                 f"model.decoder=paper needs three maps, the backbone gives {len(self.layers)}: use model.decoder=light"
@@ -84,6 +116,11 @@ class PaperDecoder(nn.Module):
         x = stretch(F.relu(self.mix(stretch(x, 2 * steps))), 4 * steps)
         series = stretch(F.relu(self.collapse(x)), n_frames).squeeze(2)
         return F.relu(self.time2(F.relu(self.time1(series))))
+
+
+def clocked(series: Tensor, n_steps: int) -> Tensor:
+    """Series (B, C, T) at `n_steps` time steps, linearly interpolated."""
+    return F.interpolate(series, size=n_steps, mode="linear", align_corners=False)
 
 
 def stretch(maps: Tensor, n_steps: int) -> Tensor:

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from configs.schema import SmallCNNConfig
+from configs.registry import component
+from configs.schema import Config, SmallCNNConfig
 
 
 class BackboneOutput(NamedTuple):
@@ -38,6 +39,13 @@ class BackboneShape(NamedTuple):
     maps: dict[str, tuple[int, int, int]]
     embedding: int
     n_frames: int
+
+
+def build_backbone(config: Config) -> Backbone:
+    """Return the untrained backbone that a configuration names."""
+    build = component("backbone", config.backbone.name).load()
+    backbone: Backbone = build(config.backbone, config.front_end.n_mels)
+    return backbone
 
 
 @torch.no_grad()

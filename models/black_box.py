@@ -5,7 +5,7 @@ from typing import NamedTuple, cast
 from torch import Tensor, nn
 
 from configs.schema import BlackBoxConfig, Config
-from models.backbones import measure
+from models.backbones import build_backbone, measure
 from models.classifier import Analysis, AudioClassifier
 
 
@@ -22,6 +22,7 @@ class BlackBoxClassifier(AudioClassifier[BlackBoxResponse]):
     def __init__(self, config: Config, class_names: tuple[str, ...], multi_label: bool) -> None:
         super().__init__(config, class_names, multi_label)
         settings = cast(BlackBoxConfig, config.model)
+        self.backbone = build_backbone(config)
         size = measure(self.backbone, config.front_end.n_mels).embedding
         self.head = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(size, self.n_classes))
 

@@ -1,74 +1,32 @@
 """The by-design classifier: backbone, NMF bottleneck, and nothing after it but a sum."""
 
-import time
-from functools import partial
-from pathlib import Path
-from typing import Any, cast
-
-import torch
 from torch import Tensor, nn
 
 from configs.schema import ByDesignConfig, Config
 from datamodules.batch import Batch
-from interpretability.listening.decision_audit import audible_share, component_energy, relative_error
-from models.backbones import measure
-from models.classifier import Analysis, AudioClassifier, metric_target
-from models.nmf import encode
+from models.activation_decoder import deepest
+from models.backbones import build_backbone, measure
+from models.classifier import Analysis
+from models.component_classifier import ComponentClassifier
 from models.nmf_bottleneck import BottleneckOutput, NMFBottleneck
-from models.nmf_dictionary import Dictionary
-from models.nmf_learning import learn_dictionary
-from models.training_frames import training_frames
-
-AUDITED_CLIPS = 96  # test clips whose decision is taken apart; NMF's own activations take a second per five clips
-ENCODING_UPDATES = 50  # after which NMF's own activations are within 0.02 % of where they settle
-WATCH_EVERY = 20  # training steps between two measurements of the loss terms' shares of the gradient
 
 
-class ByDesignClassifier(AudioClassifier[BottleneckOutput]):
-    """Trunk, activations and decision trained together (Parekh et al. 2024): L = L_class + alpha L_NMF + beta ||H||_1.
+class ByDesignClassifier(ComponentClassifier):
+    """Trunk, activations and decision trained together (Parekh et al. 2024).
 
-    The decision is the sum of `bottleneck.contributions`; the dictionary is learned before the first step by
-    `prepare`, or read from `model.dictionary`.
+    L = L_class + alpha L_NMF + beta ||H||_1, and while training the trunk's own classification beside them.
     """
+
+    settings: ByDesignConfig
 
     def __init__(self, config: Config, class_names: tuple[str, ...], multi_label: bool) -> None:
         super().__init__(config, class_names, multi_label)
-        self.settings = cast(ByDesignConfig, config.model)
-        self.swapped_metrics = self.new_metrics("test/nmf_activations_")
+        self.backbone = build_backbone(config)
         shape = measure(self.backbone, config.front_end.n_mels)
-        self.bottleneck = NMFBottleneck(self.settings, shape.maps, self.front_end.n_bins, self.n_classes, multi_label)
+        self.bottleneck = NMFBottleneck(
+            self.settings, deepest(shape.maps), self.front_end.n_bins, self.n_classes, multi_label
+        )
         self.auxiliary = nn.Linear(shape.embedding, self.n_classes) if self.settings.auxiliary_weight else None
-
-    def prepare(self, datamodule: Any, keep_in: Path | None = None) -> dict[str, float]:  # noqa: ANN401
-        """Learn the dictionary from the training clips, or read it from `model.dictionary`.
-
-        Args:
-            datamodule: data of the run.
-            keep_in: folder in which a learned dictionary is kept as `dictionary.pt`, for other runs to use.
-
-        Returns:
-            Figures of the dictionary for the summary of the run.
-
-        Raises:
-            InputError: No sound to learn from, or a dictionary file that does not fit this run.
-        """
-        started, settings = time.perf_counter(), self.settings
-        if settings.dictionary is not None:
-            dictionary = Dictionary.load(settings.dictionary)
-            dictionary.check(self.front_end.settings, settings.n_components)
-        else:
-            frames = partial(training_frames, self.front_end, datamodule, seed=self.config.seed)
-            dictionary = learn_dictionary(
-                frames, self.class_names, settings.n_components, settings.nmf, self.front_end.settings, self.config.seed
-            )
-            if keep_in is not None:
-                dictionary.save(keep_in / "dictionary.pt")
-        self.bottleneck.set_dictionary(dictionary.atoms, dictionary.scale)
-        return {
-            "dictionary/relative_error": dictionary.relative_error,
-            "dictionary/effective_components": dictionary.effective_components,
-            "dictionary/seconds": time.perf_counter() - started,
-        }
 
     def respond(self, analysis: Analysis) -> BottleneckOutput:
         """Classify by the components that the backbone finds active."""
@@ -87,71 +45,4 @@ class ByDesignClassifier(AudioClassifier[BottleneckOutput]):
         if response.auxiliary is not None:
             by_trunk = self.classification_loss(response.auxiliary.float(), batch)
             terms["auxiliary"] = self.settings.auxiliary_weight * by_trunk
-        with torch.autocast(response.activations.device.type, enabled=False):
-            activations = response.activations.float()
-            target = self.front_end.log_magnitude(analysis.spectrum)
-            error = (target - self.bottleneck.reconstruction(activations)).square()
-            terms["reconstruction"] = self.settings.reconstruction_weight * mean_over_sound(error, analysis.mask)
-            terms["sparsity"] = self.settings.sparsity_weight * mean_over_sound(activations, analysis.mask)
-        return terms
-
-    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Loss and metric of test clips; for the first batches also how much of the decision is in the components."""
-        analysis, response = self.evaluate(batch, "test", self.test_metrics)
-        if batch_idx * len(batch) < AUDITED_CLIPS:
-            self.audit(batch, analysis, response)
-        return {"logits": response.logits}
-
-    @torch.no_grad()
-    def audit(self, batch: Batch, analysis: Analysis, response: BottleneckOutput) -> None:
-        """Log what W H rebuilds, how loud the deciding components are, and what NMF's own activations would decide.
-
-        `relative_error` and `nmf_relative_error` are ||X - W H||^2 / ||X||^2 with the model's and with NMF's
-        activations; `audible_share` is the share of the predicted class's |A z| in components above -40 dB of the clip;
-        `nmf_activations_accuracy` (or `_map`) is the metric when H is replaced by NMF's own.
-        """
-        target = self.front_end.log_magnitude(analysis.spectrum)
-        nmf = self.settings.nmf
-        own = encode(target, self.bottleneck.dictionary, nmf.beta, nmf.sparsity, updates=ENCODING_UPDATES)
-        energy = component_energy(analysis.spectrum, self.bottleneck.dictionary, response.activations)
-        relevance = self.bottleneck.contributions(response.pooled).sum(dim=2)
-        predicted = relevance[torch.arange(len(batch)), response.logits.argmax(dim=-1)]
-        rebuilt, rebuilt_by_nmf = (self.bottleneck.reconstruction(h) for h in (response.activations, own))
-        figures = {
-            "test/relative_error": relative_error(target, rebuilt, analysis.mask),
-            "test/nmf_relative_error": relative_error(target, rebuilt_by_nmf, analysis.mask),
-            "test/audible_share": audible_share(predicted, energy),
-        }
-        means = {name: values.mean() for name, values in figures.items()}
-        self.log_dict(means, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
-        if self.settings.attention_from == "activations":
-            swapped = self.bottleneck.decide(own, analysis.mask)
-            self.swapped_metrics.update(swapped.logits, metric_target(batch))
-            self.log_dict(self.swapped_metrics, on_step=False, on_epoch=True, batch_size=len(batch))
-
-    def watch_training(self, response: BottleneckOutput, terms: dict[str, Tensor], batch_idx: int) -> None:
-        """Log each loss term's share of the gradient that reaches the activations."""
-        if batch_idx % WATCH_EVERY or not response.activations.requires_grad:
-            return
-        norms = {
-            name: torch.autograd.grad(term, response.activations, retain_graph=True, allow_unused=True)[0]
-            for name, term in terms.items()
-        }
-        sizes = {name: g.float().norm() for name, g in norms.items() if g is not None}
-        total = torch.stack(list(sizes.values())).sum().clamp_min(1e-20)
-        shares = {f"train/gradient_share/{name}": size / total for name, size in sizes.items()}
-        self.log_dict(shares, on_step=False, on_epoch=True, batch_size=1)
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's signature
-        """Step, then put a trained dictionary back on its constraint."""
-        super().optimizer_step(*args, **kwargs)
-        if self.settings.train_dictionary:
-            self.bottleneck.project_dictionary()
-
-
-def mean_over_sound(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean of (B, F or K, T) over rows and the frames of `mask` (B, T) that hold sound."""
-    if mask is None:
-        return values.mean()
-    keep = mask[:, None, :].to(values.dtype)
-    return (values * keep).sum() / (keep.sum() * values.shape[1])
+        return terms | self.component_terms(response.activations, analysis)

@@ -14,10 +14,8 @@ from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MultilabelAveragePrecision
 
 from configs.compose import to_plain
-from configs.registry import component
 from configs.schema import Config
 from datamodules.batch import Batch
-from models.backbones import Backbone
 from models.front_end import FrontEnd
 from models.spec_augment import spec_augment
 
@@ -28,13 +26,14 @@ class Analysis(NamedTuple):
     """What the front end makes of B clips.
 
     `spectrum` complex (B, F, T); `features` (B, 1, M, T); `n_frames` (B,) frames that hold sound; `mask` (B, T) says
-    which. The last two are None where no clip is padded.
+    which. The last two are None where no clip is padded. `waveform` (B, N) is what was analysed, where it is known.
     """
 
     spectrum: Tensor
     features: Tensor
     n_frames: Tensor | None
     mask: Tensor | None
+    waveform: Tensor | None = None
 
 
 class Response(Protocol):
@@ -49,7 +48,7 @@ R = TypeVar("R", bound=Response)
 
 
 class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
-    """Front end and backbone of a run, with the training, validation and test steps around them.
+    """Front end of a run, with the training, validation and test steps around whatever classifies.
 
     Checkpoints carry the configuration, class names and label type as plain data under `hyper_parameters`.
     """
@@ -60,8 +59,6 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
         self.save_hyperparameters(plain, logger=False)
         self.config, self.class_names, self.multi_label = config, tuple(class_names), multi_label
         self.front_end = FrontEnd(config.front_end)
-        build = component("backbone", config.backbone.name).load()
-        self.backbone: Backbone = build(config.backbone, config.front_end.n_mels)
         self.val_metrics = self.new_metrics("val/")
         self.test_metrics = self.new_metrics("test/")
 
@@ -78,6 +75,11 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
             return MetricCollection({"map": metric}, prefix=prefix)
         metric = MulticlassAccuracy(self.n_classes, average="micro")
         return MetricCollection({"accuracy": metric}, prefix=prefix)
+
+    @property
+    def monitor(self) -> str:
+        """Validation metric that chooses the checkpoint where the configuration leaves it open."""
+        return "val/map" if self.multi_label else "val/accuracy"
 
     def prepare(self, datamodule: Any, keep_in: Path | None = None) -> dict[str, float]:  # noqa: ANN401
         """Learn from the training clips what has to be known before the first step, and return figures of it.
@@ -96,10 +98,10 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
             spectrum = self.front_end.stft(self.front_end.normalize(waveform.float()))
             features = self.front_end.features(spectrum)
         if length is None or bool((length >= waveform.shape[-1]).all()):
-            return Analysis(spectrum, features, None, None)
+            return Analysis(spectrum, features, None, None, waveform)
         n_frames = self.front_end.n_frames(length)
         mask = torch.arange(features.shape[-1], device=length.device) < n_frames[:, None]
-        return Analysis(spectrum, features, n_frames, mask)
+        return Analysis(spectrum, features, n_frames, mask, waveform)
 
     def forward(self, waveform: Tensor, length: Tensor | None = None) -> Tensor:
         """Logits (B, C) of waveforms (B, N) in [-1, 1] at the run's sample rate."""
@@ -166,9 +168,10 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with linear warm-up and cosine decay per step; weight decay on matrices and kernels only."""
         settings = self.config.optimizer
-        decayed = [p for name, p in self.named_parameters() if p.ndim > 1 and not name.endswith("dictionary")]
+        trained = [(name, p) for name, p in self.named_parameters() if p.requires_grad]
+        decayed = [p for name, p in trained if p.ndim > 1 and not name.endswith("dictionary")]
         kept = {id(p) for p in decayed}
-        plain = [p for p in self.parameters() if id(p) not in kept]
+        plain = [p for _, p in trained if id(p) not in kept]
         groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
         total = int(self.trainer.estimated_stepping_batches)

@@ -1,4 +1,4 @@
-"""From a by-design model and a waveform to the interpretation of its decision, and hand edits of that decision."""
+"""From a model made of components and a waveform to what its decision is made of, and hand edits of that decision."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,10 @@ from models.nmf_bottleneck import NMFBottleneck
 from models.temporal_pooling import AttentionPooling
 
 if TYPE_CHECKING:
-    from models.by_design import ByDesignClassifier
+    from models.component_classifier import ComponentClassifier
 
 
-def require_components(model: AudioClassifier[Any]) -> "ByDesignClassifier":
+def require_components(model: AudioClassifier[Any]) -> "ComponentClassifier":
     """Return the model if its decisions are sums over components.
 
     Raises:
@@ -26,12 +26,12 @@ def require_components(model: AudioClassifier[Any]) -> "ByDesignClassifier":
     """
     if not isinstance(getattr(model, "bottleneck", None), NMFBottleneck):
         name = model.config.model.name
-        raise InputError(f"model.name={name} has no components to listen to; this needs a by_design run")
+        raise InputError(f"model.name={name} has no components to listen to; this needs a by_design or post_hoc run")
     return model  # type: ignore[return-value]
 
 
 def explain(
-    model: "ByDesignClassifier",
+    model: "ComponentClassifier",
     waveform: Tensor,
     length: Tensor | None = None,
     threshold: float = THRESHOLD,
@@ -42,7 +42,7 @@ def explain(
     The model is evaluated without gradients and in eval mode; its training flags stay as they were.
 
     Args:
-        model: by-design classifier, on any device.
+        model: made of components, on any device.
         waveform: (B, N) or (N,) at the run's sample rate, finite.
         length: (B,) samples of each clip that are sound; None for all.
         threshold: normalised relevance above which a component belongs to a class.
@@ -58,7 +58,7 @@ def explain(
 
 
 def interpret(
-    model: "ByDesignClassifier",
+    model: "ComponentClassifier",
     clips: Tensor,
     length: Tensor | None = None,
     threshold: float = THRESHOLD,
@@ -74,7 +74,7 @@ def interpret(
 
 
 def assemble(
-    model: "ByDesignClassifier",
+    model: "ComponentClassifier",
     clips: Tensor,
     spectrum: Tensor,
     activations: Tensor,
@@ -118,7 +118,7 @@ def check_waveform(clips: Tensor, n_fft: int) -> None:
 
 
 @torch.no_grad()
-def apply_gains(model: "ByDesignClassifier", gains: Sequence[float] | Tensor) -> None:
+def apply_gains(model: "ComponentClassifier", gains: Sequence[float] | Tensor) -> None:
     """Scale components (0 mutes) in what the decision reads: from now on it is the one H scaled by `gains` would give.
 
     Pooling reads H / scale, so that a gain divides `bottleneck.scale`; a muted component loses its columns of A and,

@@ -1,4 +1,4 @@
-"""The bottleneck of a by-design classifier: every logit is a sum over NMF components that can be heard."""
+"""The bottleneck: every logit is a sum over NMF components that can be heard."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,9 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from configs.schema import ByDesignConfig
-from models.activation_decoder import LightDecoder, PaperDecoder, Shape
+from configs.schema import ComponentsConfig
+from models.activation_decoder import GenericDecoder, LightDecoder, PaperDecoder, Shape
 from models.temporal_pooling import AttentionPooling, MaxPooling, MeanPooling, StatisticsPooling
+
+DECODERS = {"light": LightDecoder, "paper": PaperDecoder, "generic": GenericDecoder}
+"""Networks from maps to activations, as `model.decoder` names them."""
 
 
 class BottleneckOutput(NamedTuple):
@@ -17,12 +20,14 @@ class BottleneckOutput(NamedTuple):
     `activations` H (B, K, T) >= 0; `pooled` (B, P, K), P statistics or one attention-weighted mean per class;
     `logits` (B, C), the sum over statistics and components of `NMFBottleneck.contributions`, plus the class prior.
     `auxiliary` (B, C): logits of the trunk's own head, which only exist while training and decide nothing.
+    `explained` (B, C): logits of the classifier that an interpreter explains; None by design.
     """
 
     activations: Tensor
     pooled: Tensor
     logits: Tensor
     auxiliary: Tensor | None = None
+    explained: Tensor | None = None
 
 
 class NMFBottleneck(nn.Module):
@@ -36,7 +41,7 @@ class NMFBottleneck(nn.Module):
     """
 
     def __init__(
-        self, config: ByDesignConfig, shapes: Mapping[str, Shape], n_bins: int, n_classes: int, multi_label: bool
+        self, config: ComponentsConfig, shapes: Mapping[str, Shape], n_bins: int, n_classes: int, multi_label: bool
     ) -> None:
         super().__init__()
         n = config.n_components
@@ -51,7 +56,7 @@ class NMFBottleneck(nn.Module):
             self.register_buffer("dictionary", start)
         self.register_buffer("scale", torch.ones(n))
         self.register_buffer("level", torch.ones(n))
-        self.decoder = (LightDecoder if config.decoder == "light" else PaperDecoder)(shapes, n)
+        self.decoder = DECODERS[config.decoder](shapes, n)
         self.dropout = config.dropout
         self.per_class = config.pooling == "class_attention"
         self.context_layer = list(shapes)[-1] if config.attention_from == "maps" else None

@@ -14,7 +14,7 @@ from models.explanation import assemble, check_waveform, interpret
 from models.front_end import SILENCE
 
 if TYPE_CHECKING:
-    from models.by_design import ByDesignClassifier
+    from models.component_classifier import ComponentClassifier
 
 LONGEST_WINDOW = 30.0
 """Seconds of a window where the training had no fixed clip length."""
@@ -23,7 +23,7 @@ BATCH = 16
 
 
 def explain_recording(
-    model: "ByDesignClassifier", waveform: Tensor, threshold: float = THRESHOLD, scale: MaskScale = "magnitude"
+    model: "ComponentClassifier", waveform: Tensor, threshold: float = THRESHOLD, scale: MaskScale = "magnitude"
 ) -> Interpretation:
     """Interpret a recording (N,) at the run's sample rate, in windows where it is longer than the training's clips.
 
@@ -49,7 +49,7 @@ def explain_recording(
         return _joined(model, clip, windows, starts, peaks > SILENCE * peaks.max(), threshold, scale)
 
 
-def window_samples(model: "ByDesignClassifier", n_samples: int) -> int:
+def window_samples(model: "ComponentClassifier", n_samples: int) -> int:
     """Length of a window in samples: that of the training's clips; without one, up to `LONGEST_WINDOW`."""
     rate = model.front_end.config.sample_rate
     seconds = model.config.data.seconds
@@ -63,7 +63,7 @@ def cut(recording: Tensor, starts: list[int], width: int, hop: int) -> Tensor:
 
 
 def _joined(
-    model: "ByDesignClassifier",
+    model: "ComponentClassifier",
     clip: Tensor,
     windows: Tensor,
     starts: list[int],
@@ -99,7 +99,7 @@ def _joined(
 
 
 def _decide(
-    model: "ByDesignClassifier", joined: Tensor, starts: list[int], width: int, n_frames: Tensor
+    model: "ComponentClassifier", joined: Tensor, starts: list[int], width: int, n_frames: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Logits (V, C) and relevance (V, C, K) of windows of the joined activations (K, T), each of `n_frames` (V,)."""
     padded = torch.nn.functional.pad(joined, (0, max(0, starts[-1] + width - joined.shape[-1])))

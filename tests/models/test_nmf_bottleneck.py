@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from configs.errors import InputError
 from configs.schema import ByDesignConfig, SmallCNNConfig, VGGConfig
-from models.activation_decoder import LightDecoder, PaperDecoder
+from models.activation_decoder import GenericDecoder, LightDecoder, PaperDecoder, deepest
 from models.backbones import SmallCNN, measure
 from models.cost import count_parameters
 from models.nmf_bottleneck import NMFBottleneck
@@ -114,7 +114,7 @@ def test_projection_keeps_a_trained_dictionary_valid():
 
 def test_light_decoder_costs_at_most_a_quarter_of_the_backbone():
     net = SmallCNN(SmallCNNConfig(), 64).eval()
-    decoder = LightDecoder(measure(net, 64).maps, 64).eval()
+    decoder = LightDecoder(deepest(measure(net, 64).maps), 64).eval()
     features = torch.randn(1, 1, 64, 216)
     with FlopCounterMode(display=False) as backbone:
         maps = net(features).maps
@@ -128,7 +128,7 @@ def test_light_decoder_costs_at_most_a_quarter_of_the_backbone():
 @pytest.mark.parametrize("n_frames", [17, 216, 500])
 def test_light_decoder_takes_any_length(n_frames):
     net = SmallCNN(SmallCNNConfig(), 64).eval()
-    decoder = LightDecoder(measure(net, 64).maps, 8).eval()
+    decoder = LightDecoder(deepest(measure(net, 64).maps), 8).eval()
     assert decoder(net(torch.randn(2, 1, 64, n_frames)).maps, n_frames).shape == (2, 8, n_frames)
 
 
@@ -139,6 +139,24 @@ def test_paper_decoder_has_the_published_size():
     maps = {name: torch.randn(1, *shape) for name, shape in shapes.items()}
     activations = PaperDecoder(shapes, 100)(maps, 431)
     assert activations.shape == (1, 100, 431)
+    assert activations.min() >= 0
+
+
+@pytest.mark.parametrize("n_frames", [17, 216, 500])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        {"a": (128, 16, 53), "b": (256, 8, 26), "c": (512, 4, 13)},
+        {"a": (64, 1, 500), "b": (128, 1, 125)},
+        {"only": (768, 12, 101)},
+    ],
+)
+def test_generic_decoder_has_the_papers_size_for_maps_of_any_shape(shapes, n_frames):
+    decoder = GenericDecoder(shapes, 64)
+    assert count_parameters(decoder) == pytest.approx(3e6, rel=0.05)
+    maps = {name: torch.randn(2, c, f, max(2, t * n_frames // 431)) for name, (c, f, t) in shapes.items()}
+    activations = decoder(maps, n_frames)
+    assert activations.shape == (2, 64, n_frames)
     assert activations.min() >= 0
 
 
