@@ -17,8 +17,8 @@ PUBLISHED_LEVELS = (1.0, 0.6, 0.15, 0.09)
 class OverlapScores(NamedTuple):
     """Scores of explanations against the clean target at one mixing level.
 
-    In dB; gains are over the mixture, higher is better. Undefined for silent targets, and for explanations that keep
-    nothing (their SI-SDR is minus infinity). `random` stands for a random mask of equal energy.
+    In dB; gains are over the mixture, higher is better. Undefined where a sound is silent, and for explanations that
+    keep nothing (their SI-SDR is minus infinity). `random` stands for a random mask of equal energy.
     """
 
     level: float
@@ -59,10 +59,11 @@ def overlap_scores(
         heard = f.istft(parts * spectrum[:, None], mixture.shape[1])
         references = wanted[:, None].expand_as(heard)
         invariant, plain = si_sdr(heard, references), sdr(heard, references)
-        explained = energy > 0
+        mixed = other.abs().amax(dim=1) > 0
+        explained = mixed & (energy > 0)
         gains = [(score[:, g] - score[:, 2]) for g in (0, 1) for score in (invariant, plain)]
         values = [ClipValues(gain).where(explained & gain.isfinite()) for gain in gains]
-        before = ClipValues(invariant[:, 2]).where(invariant[:, 2].isfinite())
+        before = ClipValues(invariant[:, 2]).where(mixed)
         found.append(OverlapScores(level, before, *values))
     return found
 
