@@ -104,8 +104,8 @@ class PostHocConfig(ComponentsConfig):
     """Class of a file of weights, as package.module:Class; called without arguments it makes the network."""
     classifier_rate: int | None = None
     """Sample rate in Hz that a classifier of others was trained at, where it has no attribute sample_rate."""
-    classifier_outputs: Literal["logits", "probabilities"] = "logits"
-    """What a classifier of others returns."""
+    classifier_outputs: Literal["auto", "logits", "probabilities"] = "auto"
+    """What a classifier of others returns; auto takes logits and refuses what looks like probabilities."""
     layers: list[str] = field(default_factory=list)
     """Layers of the classifier that are read, by dotted path; an empty list takes the last three resolutions."""
     pooling: Literal["statistics", "attention", "class_attention", "max", "mean"] = "attention"

@@ -67,6 +67,34 @@ def learn_dictionary(
         fits.append(("all", *fit(everything, n_components, settings, noise, seeds)))
     n_noise = 0 if noise is None else noise.shape[1]
     atoms = torch.cat([each.W[:, n_noise:] for _, each, _ in fits], dim=1)
+    owners = tuple(name for name, each, _ in fits for _ in range(each.W.shape[1] - n_noise))
+    objectives = tuple(value for _, _, objectives in fits for value in objectives)
+    return describe(atoms, sample, settings, front_end, owners, objectives)
+
+
+def random_dictionary(
+    frames: ClassFrames, n_components: int, settings: NMFConfig, front_end: dict[str, Any], seed: int = 0
+) -> Dictionary:
+    """Return atoms drawn at random, the control for what a learned dictionary is worth; scaled on training frames.
+
+    Raises:
+        InputError: Frames that are all silent or not finite.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    sample = draw_frames(lambda: frames(None), settings.frames, generator)
+    atoms = torch.randn(sample.shape[0], n_components, generator=generator).abs()
+    return describe(atoms / atoms.norm(dim=0), sample, settings, front_end, ("random",) * n_components)
+
+
+def describe(
+    atoms: Tensor,
+    sample: Tensor,
+    settings: NMFConfig,
+    front_end: dict[str, Any],
+    owners: tuple[str, ...],
+    objectives: tuple[float, ...] = (),
+) -> Dictionary:
+    """Return atoms (F, K) as a dictionary, its scale and error measured on frames (F, n)."""
     measured = sample[:, :MEASURED_FRAMES]
     activations = encode(measured, atoms, settings.beta, settings.sparsity)
     scale = activations.mean(dim=1) + activations.std(dim=1, correction=0)
@@ -76,10 +104,10 @@ def learn_dictionary(
         scale=scale.clamp_min(1e-3 * float(scale.max())),
         front_end=front_end,
         nmf=asdict(settings),
-        owners=tuple(name for name, each, _ in fits for _ in range(each.W.shape[1] - n_noise)),
+        owners=owners,
         relative_error=relative_error(measured, atoms, activations),
         effective_components=effective_components(activations),
-        objectives=tuple(value for _, _, objectives in fits for value in objectives),
+        objectives=objectives,
     )
 
 

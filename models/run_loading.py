@@ -106,11 +106,12 @@ def load_run(path: str | Path, device: str = "cpu") -> LoadedRun:
         facts = checkpoint["hyper_parameters"]
         config, names = from_plain(facts["config"]), tuple(facts["class_names"])
         multi_label, weights = bool(facts["multi_label"]), checkpoint["state_dict"]
+        more = {key: facts[key] for key in facts if key not in ("config", "class_names", "multi_label")}
     except KeyError as missing:
         raise InputError(f"{file}: not a checkpoint of a classifier ({missing} is missing in it)") from missing
     if folder is not None:
         _check_front_end(folder, config)
-    model: AudioClassifier[Any] = component("model", config.model.name).load()(config, names, multi_label)
+    model: AudioClassifier[Any] = component("model", config.model.name).load()(config, names, multi_label, **more)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
