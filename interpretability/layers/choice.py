@@ -12,7 +12,10 @@ from interpretability.layers.capture import outputs
 
 WEIGHTS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Linear)
 """Layers whose own output is linear in their input; the activation comes after them."""
+SAME = (nn.modules.dropout._DropoutNd, nn.Identity)
+"""Layers that return, in eval mode, what they are given."""
 PASSING = (
+    *SAME,
     nn.modules.batchnorm._NormBase,
     nn.LayerNorm,
     nn.GroupNorm,
@@ -20,8 +23,6 @@ PASSING = (
     nn.modules.pooling._AvgPoolNd,
     nn.modules.pooling._AdaptiveMaxPoolNd,
     nn.modules.pooling._AdaptiveAvgPoolNd,
-    nn.modules.dropout._DropoutNd,
-    nn.Identity,
     nn.Flatten,
     nn.Upsample,
 )
@@ -77,6 +78,7 @@ def _maps(seen: list[tuple[str, nn.Module, Any]]) -> Iterator[_Map]:
             groups.setdefault(same, []).append((path, layer))
     for (_, shape), layers in groups.items():
         leaves = [layer for _, layer in layers if not any(True for _ in layer.children())]
+        leaves = [layer for layer in leaves if not isinstance(layer, SAME)]
         active = [layer for layer in leaves if not isinstance(layer, WEIGHTS + PASSING)]
         named = [path for path, layer in layers if not isinstance(layer, PASSING)]
         yield _Map(
