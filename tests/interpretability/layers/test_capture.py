@@ -110,5 +110,5 @@ def test_hooks_go_after_any_exception():
 
 def test_a_layer_that_does_not_grow_with_the_clip_has_no_time_axis():
     net = nn.Sequential(nn.Conv1d(1, 4, 3), nn.AdaptiveAvgPool1d(5), nn.Conv1d(4, 4, 3))
-    with pytest.raises(InputError, match="layer '2' gives shape .* no time axis"):
+    with pytest.raises(InputError, match=r"layer '2' gives shape .* no time axis"):
         time_axes(net, ["2"], lambda: net(torch.randn(1, 1, 20)), lambda: net(torch.randn(1, 1, 30)))

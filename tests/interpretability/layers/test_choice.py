@@ -8,7 +8,7 @@ from torch import nn
 from configs.errors import InputError
 from configs.schema import SmallCNNConfig
 from interpretability.layers.choice import auto_layers
-from models.backbones import SmallCNN
+from models.backbones import SmallCNN, measure
 
 
 def layers(net, *shape, count=3):
@@ -69,7 +69,7 @@ def test_what_comes_before_the_first_weights_is_input():
 
 def test_the_small_network_is_read_where_the_by_design_model_reads_it():
     net = SmallCNN(SmallCNNConfig(), 64)
-    assert layers(net, 1, 1, 64, 216) == ["blocks.1", "blocks.2", "blocks.3"]
+    assert layers(net, 1, 1, 64, 216) == list(measure(net, 64).maps)[-3:] == ["blocks.0", "blocks.1", "blocks.2"]
 
 
 def test_a_network_without_a_time_axis_is_refused():
