@@ -1,6 +1,7 @@
 """The format of checkpoints, and the one place where it is checked."""
 
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         raise InputError(f"{path}: no such checkpoint")
     try:
         checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, struct.error, pickle.UnpicklingError) as error:
         size = path.stat().st_size
         raise InputError(f"{path}: cannot be read as a checkpoint ({size:,} bytes; truncated or damaged)") from error
     written_by = checkpoint.get("soundglass", {}) if isinstance(checkpoint, dict) else {}
