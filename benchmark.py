@@ -1,0 +1,76 @@
+"""Compare explanations of trained runs: `python benchmark.py explanations run=RUN`; `--help` shows the rest.
+
+Torch is imported inside the functions, so that a wrong command line is answered at once.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from configs.benchmark_schema import ExplanationsBenchmark, SanityBenchmark
+from configs.errors import CommandError, InputError
+from configs.registry import nearest
+from configs.script_line import script_settings
+
+USAGE = """\
+usage: python benchmark.py explanations run=RUN [KEY=VALUE ...]   how good explanations are, beside the usual methods
+       python benchmark.py sanity run=RUN [KEY=VALUE ...]         whether they depend on what was learned
+       python benchmark.py COMMAND --help                         the settings of one of the two
+
+Finished parts are kept in the run folders: the same command goes on where it was stopped.
+"""
+
+EXPLANATIONS = """\
+usage: python benchmark.py explanations run=RUN [KEY=VALUE ...]
+
+Scores the explanations of a run and its black-box twin beside attribution methods and random controls, on test clips
+and on mixtures, and writes explanations.md, .csv and .json and a page of the report.
+"""
+
+SANITY = """\
+usage: python benchmark.py sanity run=RUN [KEY=VALUE ...]
+
+Destroys what a model has learned, layer by layer, and says how much its explanations change; writes sanity.md, .json
+and a page of the report.
+"""
+
+
+def explanations(arguments: list[str]) -> None:
+    """Run `benchmark.py explanations`."""
+    settings = script_settings(ExplanationsBenchmark, EXPLANATIONS, arguments)
+    from callbacks.explanation_benchmark import benchmark_explanations
+
+    print(benchmark_explanations(settings))
+
+
+def sanity(arguments: list[str]) -> None:
+    """Run `benchmark.py sanity`."""
+    settings = script_settings(SanityBenchmark, SANITY, arguments)
+    from callbacks.sanity_benchmark import benchmark_sanity
+
+    print(benchmark_sanity(settings))
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {"explanations": explanations, "sanity": sanity}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; return the exit code: 0 done, 1 something could not be used, 2 the command was wrong."""
+    try:
+        if not arguments or arguments[0] in ("--help", "-h"):
+            print(USAGE, end="")
+            return 0 if arguments else 2
+        name, *rest = arguments
+        if name not in COMMANDS:
+            raise CommandError(f"{name}: no such command{nearest(name, list(COMMANDS))}; known: {', '.join(COMMANDS)}")
+        COMMANDS[name](rest)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("error: interrupted; the same command goes on with what is not done yet", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
