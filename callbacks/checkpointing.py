@@ -10,12 +10,16 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
 
+from callbacks.instrument import measured_now
 from configs.errors import CommandError
 from models.checkpoint_file import CHECKPOINT_FORMAT as CHECKPOINT_FORMAT
 from models.checkpoint_file import read_checkpoint as read_checkpoint
 from report.run_folder import RunFolder, replace_file
 
-LOWER_IS_BETTER = ("loss", "error", "distance", "fid", "kad")
+LOWER_IS_BETTER = (
+    "loss", "error", "distance", "fid", "kad",
+    "average_drop", "mask_out_accuracy", "deletion_area", "complexity", "sensitivity",
+)  # fmt: skip
 """Endings of the names of metrics that a good model has low; all others are better when higher."""
 
 
@@ -42,6 +46,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class RunCheckpoints(Checkpoint):
     """Writes last.ckpt at every epoch boundary (the first before any step) and best.ckpt when the monitor improves.
 
+    A metric of an instrument improves only at an epoch at which the instrument measured.
+
     Lightning's ModelCheckpoint keeps absolute paths in its state and forgets the best score when a run folder has been
     moved; here the state is two numbers.
     """
@@ -63,20 +69,28 @@ class RunCheckpoints(Checkpoint):
         Raises:
             CommandError: The monitored metric was never logged.
         """
-        score = trainer.callback_metrics.get(self.monitor)
+        self.save_best(trainer, self.value(trainer, self.monitor))
+        trainer.save_checkpoint(self.folder.last)
+
+    def value(self, trainer: pl.Trainer, monitor: str) -> float:
+        """Return a metric of this epoch; raises CommandError if it was never logged."""
+        score = trainer.callback_metrics.get(monitor)
         if score is None:
             known = ", ".join(sorted(trainer.callback_metrics)) or "none"
-            raise CommandError(f"trainer.monitor={self.monitor}: no such metric is logged; logged: {known}")
+            raise CommandError(f"trainer.monitor={monitor}: no such metric is logged; logged: {known}")
+        return float(score)
+
+    def save_best(self, trainer: pl.Trainer, score: float) -> None:
+        """Renew best.ckpt if the score of this epoch is the best so far."""
         # All processes must take the same branch, as saving is collective.
-        if trainer.strategy.reduce_boolean_decision(self._improves(float(score))):
-            self.best_score, self.best_epoch = float(score), trainer.current_epoch
+        if trainer.strategy.reduce_boolean_decision(self._improves(trainer, score)):
+            self.best_score, self.best_epoch = score, trainer.current_epoch
             trainer.save_checkpoint(self.folder.best)
-        trainer.save_checkpoint(self.folder.last)
 
     def best_with(self, trainer: pl.Trainer) -> tuple[float, int] | None:
         """Return score and epoch of the best epoch, the running one included, or None before any."""
         score = trainer.callback_metrics.get(self.monitor)
-        if score is not None and self._improves(float(score)):
+        if score is not None and self._improves(trainer, float(score)):
             return float(score), trainer.current_epoch
         return None if self.best_score is None else (self.best_score, self.best_epoch)
 
@@ -94,8 +108,12 @@ class RunCheckpoints(Checkpoint):
         """Take over the best score so far and its epoch."""
         self.best_score, self.best_epoch = state_dict["best_score"], state_dict["best_epoch"]
 
-    def _improves(self, score: float) -> bool:
-        if self.best_score is None or self.best_score != self.best_score:  # NaN gives way to any score
+    def _improves(self, trainer: pl.Trainer, score: float) -> bool:
+        if self.best_score is None:
+            return True
+        if not measured_now(trainer, self.monitor):
+            return False
+        if self.best_score != self.best_score:  # NaN gives way to any score
             return True
         # Of equal scores, which small validation splits often give, the later epoch is the one trained longer.
         return score <= self.best_score if mode_of(self.monitor) == "min" else score >= self.best_score

@@ -160,3 +160,11 @@ class Instrument(pl.Callback, ABC, Generic[Found]):
         finally:
             self.unwatch()
             self.seconds += time.perf_counter() - started
+
+
+def measured_now(trainer: pl.Trainer, monitor: str) -> bool:
+    """Whether a logged metric is of this epoch: that of an instrument keeps its last value between two points."""
+    name = monitor.partition("/")[0]
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    found = [callback for callback in callbacks if isinstance(callback, Instrument) and callback.name == name]
+    return all(instrument.last_point == trainer.current_epoch + 1 for instrument in found)

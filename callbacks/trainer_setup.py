@@ -9,6 +9,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import Logger
 
+from callbacks.banded_checkpoints import BandedCheckpoints
+from callbacks.candidate_epochs import Band
 from callbacks.checkpointing import AtomicCheckpointIO, RunCheckpoints, mode_of
 from callbacks.finite_loss import FiniteLoss
 from callbacks.interruption import TerminateAsInterrupt
@@ -41,10 +43,9 @@ def build_trainer(
     `auto_monitor` is the metric of the model that chooses the checkpoint where `trainer.monitor` leaves it open.
     """
     settings = config.trainer
-    monitor = settings.monitor
-    if monitor == "auto":
-        monitor = auto_monitor or ("val/map" if datamodule.multi_label else "val/accuracy")
-    checkpoints = RunCheckpoints(folder, monitor)
+    usual = auto_monitor or ("val/map" if datamodule.multi_label else "val/accuracy")
+    monitor = usual if settings.monitor == "auto" else settings.monitor
+    checkpoints = checkpoints_of(config, folder, datamodule, monitor, usual)
     callbacks = [
         TerminateAsInterrupt(),
         EpochSeeds(config.seed),
@@ -58,7 +59,11 @@ def build_trainer(
     ]
     if settings.early_stopping is not None:
         stopping = EarlyStopping(
-            monitor, mode=mode_of(monitor), patience=settings.early_stopping, check_on_train_epoch_end=True
+            monitor,
+            mode=mode_of(monitor),
+            patience=settings.early_stopping,
+            check_on_train_epoch_end=True,
+            check_finite=monitor.startswith("val/"),  # an instrument may have nothing to say of an epoch
         )
         callbacks.append(stopping)
     ddp = settings.strategy == "ddp" or (settings.strategy == "auto" and settings.devices > 1)
@@ -81,6 +86,18 @@ def build_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def checkpoints_of(
+    config: Config, folder: RunFolder, datamodule: "AudioDataModule", monitor: str, usual: str
+) -> RunCheckpoints:
+    """Return the callback that keeps the best epoch by `monitor`, within a band of the `usual` metric if asked for."""
+    settings = config.trainer
+    if settings.within_standard_errors is None:
+        return RunCheckpoints(folder, monitor)
+    n_clips, limit = len(datamodule.dataset("val")), settings.limit_val_batches
+    heard = limit * n_clips if isinstance(limit, float) else limit * config.data.batch_size * settings.devices
+    return BandedCheckpoints(folder, monitor, Band(usual, settings.within_standard_errors, min(n_clips, int(heard))))
 
 
 def chosen_callbacks(config: Config) -> list[pl.Callback]:

@@ -1,12 +1,13 @@
 """The components that come with the program, in one table."""
 
-from configs.callback_schema import ListeningConfig
+from configs.callback_schema import FaithfulnessConfig, ListeningConfig
 from configs.registry import register
 from configs.schema import (
     AudioFolderData,
     BlackBoxConfig,
     ByDesignConfig,
     Esc50Data,
+    OpenMicData,
     PostHocConfig,
     SmallCNNConfig,
     SoundScenesData,
@@ -15,6 +16,7 @@ from configs.schema import (
 
 register("dataset", "sound_scenes", SoundScenesData, "datamodules.sound_scenes:SoundScenes")
 register("dataset", "esc50", Esc50Data, "datamodules.esc50:Esc50")
+register("dataset", "openmic", OpenMicData, "datamodules.openmic:OpenMic")
 register("dataset", "audio_folder", AudioFolderData, "datamodules.audio_folder:AudioFolder")
 
 register("backbone", "small_cnn", SmallCNNConfig, "models.backbones:SmallCNN")
@@ -24,4 +26,5 @@ register("model", "by_design", ByDesignConfig, "models.by_design:ByDesignClassif
 register("model", "black_box", BlackBoxConfig, "models.black_box:BlackBoxClassifier")
 register("model", "post_hoc", PostHocConfig, "models.post_hoc:PostHocInterpreter")
 
+register("callback", "faithfulness", FaithfulnessConfig, "callbacks.faithfulness:FaithfulnessCallback")
 register("callback", "listening", ListeningConfig, "callbacks.listening:ListeningCallback")

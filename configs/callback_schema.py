@@ -9,6 +9,35 @@ from configs.training_schema import CallbackConfig
 
 
 @dataclass
+class FaithfulnessConfig(CallbackConfig):
+    """Whether explanations can be trusted, while the model is trained: what decisions lose without their parts."""
+
+    n_clips: int = 20
+    """Validation clips explained, always the same: one of each class first."""
+    every_n_epochs: int = 5
+    """Epochs between two points; before the first of them also epochs 1, 2 and 4. 0 measures at the end only."""
+    threshold: float = 0.2
+    """Relevance, relative to a clip's largest, above which a component belongs to the explanation of a class."""
+    masks: Literal["magnitude", "as_published"] = "magnitude"
+    """What masks act on: the complex STFT, where parts add up to the clip, or log-magnitudes as in the paper's code."""
+    curve_steps: int = 0
+    """Steps of the deletion and insertion curves; each costs four more passes of a clip. 0 leaves them out."""
+
+    @property
+    def passes(self) -> int:
+        """Passes of a clip at one point: four of the whole, those of three masks and their rests, two pairs of curves."""
+        curves = 2 * (2 + 2 * (self.curve_steps - 1)) if self.curve_steps else 0
+        return 4 + 2 * 3 + curves
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from at_least(self, "callbacks.faithfulness", 1, ("n_clips",))
+        yield from at_least(self, "callbacks.faithfulness", 0, ("every_n_epochs", "curve_steps"))
+        yield from within(self, "callbacks.faithfulness", -1, 1, ("threshold",))
+
+
+@dataclass
 class ListeningConfig(CallbackConfig):
     """The parts that decisions are made of, as sound: while the model is trained, and in the report at the end."""
 

@@ -13,6 +13,7 @@ from configs.data_schema import (
     DataConfig,
     Esc50Data,
     FrontEndConfig,
+    OpenMicData,
     SoundScenesData,
 )
 from configs.model_schema import (
@@ -40,6 +41,7 @@ __all__ = [
     "LoggerConfig",
     "ModelConfig",
     "NMFConfig",
+    "OpenMicData",
     "OptimizerConfig",
     "PostHocConfig",
     "SmallCNNConfig",
@@ -98,5 +100,9 @@ class Config:
             yield f"seed={self.seed} must be at least 0 and below 2**32"
         if self.twin and self.model.name == "black_box":
             yield "twin=true trains a black box beside the model; choose another model.name than black_box"
+        instrument = self.trainer.monitor.partition("/")[0]
+        settings = getattr(self.callbacks, instrument, None)
+        if settings is not None and not settings.enabled:
+            yield f"trainer.monitor={self.trainer.monitor} needs callbacks.{instrument}.enabled=true"
         if self.run_id is not None and (not self.run_id or self.run_id in (".", "..") or "/" in self.run_id):
             yield f"run_id={self.run_id} must be the name of one folder, without '/'"

@@ -45,6 +45,8 @@ class TrainerConfig:
     """Epochs without a better monitored metric before training stops; none never stops early."""
     monitor: str = "auto"
     """Validation metric that chooses the checkpoint; auto takes accuracy, map (multi-label) or fidelity (post_hoc)."""
+    within_standard_errors: float | None = None
+    """Standard errors below the best accuracy that the epoch chosen by trainer.monitor may lie; none sets no bound."""
     deterministic: bool = True
     """Whether only algorithms that repeat exactly are used."""
     threads: int | None = None
@@ -59,7 +61,12 @@ class TrainerConfig:
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from at_least(self, "trainer", 1, ("max_epochs", "devices", "early_stopping", "threads"))
-        yield from at_least(self, "trainer", 0, ("gradient_clip",))
+        yield from at_least(self, "trainer", 0, ("gradient_clip", "within_standard_errors"))
+        if self.within_standard_errors is not None and self.monitor == "auto":
+            yield (
+                f"trainer.within_standard_errors={self.within_standard_errors:g} needs trainer.monitor=METRIC, by "
+                "which to choose among the epochs, such as faithfulness/input_fidelity"
+            )
         for name in ("limit_train_batches", "limit_val_batches"):
             value = getattr(self, name)
             if value < 0 or (isinstance(value, float) and value > 1):

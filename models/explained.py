@@ -23,11 +23,13 @@ def explained_classifier(model: AudioClassifier[Any]) -> ExplainedClassifier:
     explained = getattr(model, "classifier", None)
     if isinstance(explained, AudioClassifier):
         return explained_classifier(explained)
-    front_end = model.front_end
+    frozen = getattr(model, "frozen", None)  # a classifier of others within a post-hoc interpreter
+    front_end, module = model.front_end, model if frozen is None else frozen.module
 
     def respond(spectrum: Tensor) -> Tensor:
-        with evaluation_mode(model), torch.autocast(spectrum.device.type, enabled=False):
-            logits: Tensor = model.respond(Analysis(spectrum, front_end.features(spectrum), None, None)).logits
+        with evaluation_mode(module), torch.autocast(spectrum.device.type, enabled=False):
+            analysis = Analysis(spectrum, front_end.features(spectrum), None, None)
+            logits: Tensor = model.respond(analysis).logits if frozen is None else frozen.respond(analysis, front_end)
             return logits.float()
 
     return ExplainedClassifier(
@@ -37,7 +39,7 @@ def explained_classifier(model: AudioClassifier[Any]) -> ExplainedClassifier:
         stft=front_end.stft,
         istft=front_end.istft,
         normalize=front_end.normalize,
-        module=model,
+        module=module,
     )
 
 

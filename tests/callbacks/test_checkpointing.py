@@ -76,6 +76,7 @@ class FakeTrainer:
 
     ckpt_path = None
     current_epoch = 0
+    callbacks: tuple[Any, ...] = ()
 
     def __init__(self) -> None:
         self.callback_metrics: dict[str, torch.Tensor] = {}

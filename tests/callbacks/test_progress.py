@@ -15,7 +15,12 @@ from report.run_folder import RunFolder
 def trainer_at(epoch: int, first: bool = True) -> Any:
     metrics = {"train/loss": torch.tensor(1.25), "val/accuracy": torch.tensor(0.5), "val/other": torch.tensor(9.0)}
     return SimpleNamespace(
-        current_epoch=epoch, max_epochs=12, num_training_batches=3, is_global_zero=first, callback_metrics=metrics
+        current_epoch=epoch,
+        max_epochs=12,
+        num_training_batches=3,
+        is_global_zero=first,
+        callback_metrics=metrics,
+        callbacks=[],
     )
 
 

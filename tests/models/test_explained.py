@@ -10,6 +10,7 @@ from configs.schema import FrontEndConfig
 from models.black_box import BlackBoxClassifier
 from models.explained import are_probabilities, explained_classifier, from_module
 from models.front_end import FrontEnd
+from models.frozen_classifier import FrozenClassifier
 from models.run_loading import load_run
 
 
@@ -47,6 +48,18 @@ def test_a_post_hoc_interpreter_stands_for_the_classifier_it_explains(untrained_
     twin = BlackBoxClassifier(compose(["model.name=black_box"]), ("a", "b"), False)
     model.classifier = twin
     assert explained_classifier(model).module is twin
+
+
+def test_a_classifier_of_others_within_a_post_hoc_interpreter_is_heard_too(untrained_run):
+    model = load_run(untrained_run()).model
+    module = Other(lambda scores: scores)
+    model.frozen = FrozenClassifier(module, {}, "other")
+    clips = loud(22050)
+    f = explained_classifier(model)
+    assert f.module is module
+    n_samples = (f.stft(clips).shape[-1] - 1) * model.front_end.config.hop_length
+    expected = module(model.front_end.normalize(clips)[:, :n_samples])
+    torch.testing.assert_close(f.logits(clips), expected, rtol=1e-3, atol=1e-3)
 
 
 class Other(nn.Module):
