@@ -25,7 +25,7 @@ class FaithfulnessConfig(CallbackConfig):
 
     @property
     def passes(self) -> int:
-        """Passes of a clip at one point: four of the whole, those of three masks and their rests, two pairs of curves."""
+        """Passes of a clip at one point: the whole four times, three masks and their rests, two pairs of curves."""
         curves = 2 * (2 + 2 * (self.curve_steps - 1)) if self.curve_steps else 0
         return 4 + 2 * 3 + curves
 
