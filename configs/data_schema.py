@@ -92,6 +92,26 @@ class Esc50Data(DataConfig):
 
 
 @dataclass
+class OpenMicData(DataConfig):
+    """OpenMIC-2018, twenty instruments with partial labels, in the layout of the release."""
+
+    name: str = "openmic"
+    """Dataset, by its registered name."""
+    seconds: float | None = 10.0
+    """Length in seconds to which clips are cut or padded; none takes the longest clip."""
+    url: str = "https://zenodo.org/records/1432913/files/openmic-2018-v1.0.0.tgz"
+    """Address of the publisher's archive, read only with data.download=true."""
+    archive_sha256: str | None = None
+    """SHA-256 the archive must have; none skips this check."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        if self.root is None:
+            yield "data.root is needed by data.name=openmic: give the folder of the release, or one to download it to"
+
+
+@dataclass
 class AudioFolderData(DataConfig):
     """A folder with one subfolder per class, or a table of paths and labels."""
 

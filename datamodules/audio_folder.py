@@ -1,7 +1,6 @@
 """A user's own recordings: class folders or a table of labels, divided the same way wherever they lie."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from configs.data_schema import AudioFolderData
@@ -9,10 +8,8 @@ from configs.errors import CommandError, InputError
 from datamodules.clip_source import SPLITS, Clip, Split
 from datamodules.file_source import FileSource
 from datamodules.labelled_files import LabelledFile, read_class_folders, read_label_table
-from datamodules.splits import split_validation
+from datamodules.splits import classes_of, most_even_split
 
-# Draws of a multi-label split among which the most even one is taken.
-_DRAWS = 32
 # The test is drawn with other seeds than the validation, or the two would follow the same order.
 _TEST_SEED, _VAL_SEED = 1000, 0
 
@@ -85,7 +82,7 @@ def _splits(
         drawn["train"], drawn["test"] = _draw(drawn["train"], "test", config.test_share)
     if not drawn["val"]:
         drawn["train"], drawn["val"] = _draw(drawn["train"], "val", config.validation_share)
-    absent = set(range(len(class_names))) - {number for clip in drawn["train"] for number in _classes(clip)}
+    absent = set(range(len(class_names))) - {number for clip in drawn["train"] for number in classes_of(clip)}
     if absent:
         raise InputError(
             f"class {class_names[min(absent)]!r} never occurs in training ({len(absent)} such of {len(class_names)}); "
@@ -117,22 +114,4 @@ def _draw(clips: tuple[Clip, ...], split: Split, share: float) -> tuple[tuple[Cl
         raise InputError(f"{key}={share:g} leaves no {split} clips, and the data name none; set it above 0")
     if len({clip.group for clip in clips}) < 2:
         raise InputError(f"only one recording to draw the {split} split from; add recordings, or name the splits")
-    draws = _DRAWS if isinstance(clips[0].target, tuple) else 1
-    seed = _TEST_SEED if split == "test" else _VAL_SEED
-    candidates = [split_validation(clips, share, seed + number) for number in range(draws)]
-    return min(candidates, key=lambda pair: _unevenness(clips, pair[1], share))
-
-
-def _unevenness(clips: Iterable[Clip], drawn: Iterable[Clip], share: float) -> tuple[int, float]:
-    """Return how many classes are drawn whole or not at all, and how far the classes are from `share` together."""
-    total = Counter(number for clip in clips for number in _classes(clip))
-    held = Counter(number for clip in drawn for number in _classes(clip))
-    one_sided = sum(held[number] in (0, total[number]) for number in total)
-    return one_sided, sum(abs(held[number] / total[number] - share) for number in total)
-
-
-def _classes(clip: Clip) -> tuple[int, ...]:
-    """Return the numbers of a clip's classes."""
-    if isinstance(clip.target, int):
-        return (clip.target,)
-    return tuple(number for number, value in enumerate(clip.target) if value > 0)
+    return most_even_split(clips, share, _TEST_SEED if split == "test" else _VAL_SEED)

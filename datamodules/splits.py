@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from configs.errors import InputError
 from datamodules.batch import clip_generator
 from datamodules.clip_source import Clip
 
 _SPLIT_STREAM = 3
+DRAWS = 32
+"""Draws of a multi-label split among which `most_even_split` takes the best."""
 
 
 def split_validation(clips: Sequence[Clip], share: float, seed: int) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
@@ -48,6 +50,34 @@ def split_validation(clips: Sequence[Clip], share: float, seed: int) -> tuple[tu
         held = {sorted(groups, key=lambda name: (-len(strata[_stratum(groups[name])]), name))[0]}
     train = tuple(clip for clip in clips if clip.group not in held)
     return train, tuple(clip for clip in clips if clip.group in held)
+
+
+def most_even_split(clips: Sequence[Clip], share: float, seed: int) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    """As `split_validation`; of multi-label clips the draw that divides the classes most evenly.
+
+    `DRAWS` draws are made with the seeds from `seed` on.
+
+    Raises:
+        InputError: As `split_validation`.
+    """
+    draws = DRAWS if clips and isinstance(clips[0].target, tuple) else 1
+    candidates = [split_validation(clips, share, seed + number) for number in range(draws)]
+    return min(candidates, key=lambda pair: unevenness(clips, pair[1], share))
+
+
+def unevenness(clips: Iterable[Clip], drawn: Iterable[Clip], share: float) -> tuple[int, float]:
+    """Return how many classes are drawn whole or not at all, and how far the classes are from `share` together."""
+    total = Counter(number for clip in clips for number in classes_of(clip))
+    held = Counter(number for clip in drawn for number in classes_of(clip))
+    one_sided = sum(held[number] in (0, total[number]) for number in total)
+    return one_sided, sum(abs(held[number] / total[number] - share) for number in total)
+
+
+def classes_of(clip: Clip) -> tuple[int, ...]:
+    """Return the numbers of a clip's classes."""
+    if isinstance(clip.target, int):
+        return (clip.target,)
+    return tuple(number for number, value in enumerate(clip.target) if value > 0)
 
 
 def _stratum(group: Sequence[Clip]) -> int | None:

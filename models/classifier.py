@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MultilabelAveragePrecision
+from torchmetrics.classification import MulticlassAccuracy
 
 from configs.compose import to_plain
 from configs.schema import Config
 from datamodules.batch import Batch
 from models.front_end import FrontEnd
+from models.label_metrics import KnownAveragePrecision
 from models.spec_augment import spec_augment
 
 UNKNOWN = -1  # label of a class that nobody annotated in a clip; metrics leave it out
@@ -68,10 +69,10 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
         return len(self.class_names)
 
     def new_metrics(self, prefix: str) -> MetricCollection:
-        """Accuracy, or macro average precision over the labels that are known (multi-label)."""
+        """Accuracy, or macro average precision over the known labels of the classes that occur (multi-label)."""
         metric: Metric
         if self.multi_label:
-            metric = MultilabelAveragePrecision(self.n_classes, average="macro", ignore_index=UNKNOWN)
+            metric = KnownAveragePrecision(self.class_names, of=f"{prefix}map", unknown=UNKNOWN)
             return MetricCollection({"map": metric}, prefix=prefix)
         metric = MulticlassAccuracy(self.n_classes, average="micro")
         return MetricCollection({"accuracy": metric}, prefix=prefix)

@@ -35,7 +35,8 @@ class ClipAccess(Protocol):
 def chance(data: ClipAccess) -> float:
     """Return the share of the commonest test class, or the mean share of clips that carry a label (multi-label).
 
-    The first is the accuracy of a constant answer, the second the expected average precision of a random ranking.
+    The first is the accuracy of a constant answer, the second the expected average precision of a random ranking, over
+    the classes that some clip is known to hold, as in the metric.
     """
     targets, known = zip(*((b.target, b.observed) for b in batches(data, "test")), strict=True)
     if not data.multi_label:
@@ -43,7 +44,8 @@ def chance(data: ClipAccess) -> float:
     seen = torch.cat(
         [torch.ones_like(t, dtype=torch.bool) if k is None else k for t, k in zip(targets, known, strict=True)]
     )
-    return float(((torch.cat(targets) * seen).sum(0) / seen.sum(0).clamp_min(1)).mean())
+    held = (torch.cat(targets) * seen).sum(0)
+    return float((held / seen.sum(0).clamp_min(1))[held > 0].mean())
 
 
 def batches(data: ClipAccess, split: str) -> Iterator[Batch]:
