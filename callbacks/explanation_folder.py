@@ -85,6 +85,7 @@ def row_of(recording: Recording, said: Interpretation, classes: list[int], sound
         "file_sample_rate": recording.file_rate,
         "notes": list(recording.notes),
         "predicted": list(said.predictions[0]),
+        **({} if said.explained is None else {"components_agree": bool(said.agreed[0])}),
         "logits": dict(zip(names, _numbers(said.logits[0].tolist()), strict=True)),
         "probabilities": dict(zip(names, _numbers(said.probabilities[0].tolist()), strict=True)),
         "classes": [_class_row(said, label) for label in classes],

@@ -40,6 +40,9 @@ def explained_clip(
     if len(said) != 1:
         raise ValueError(f"{len(said)} clips where one is explained")
     n_samples = said.n_samples
+    if not bool(said.agreed[0]):
+        others = ", ".join(said.predictions[0]) or "no class"
+        note = "; ".join(filter(None, (note, f"the classifier itself says {others}: the components do not explain it")))
     return ExplainedClip(
         name=name,
         split=split,

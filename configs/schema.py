@@ -19,8 +19,11 @@ from configs.data_schema import (
 from configs.model_schema import (
     BackboneConfig,
     BlackBoxConfig,
+    Cnn14Config,
     ModelConfig,
+    PretrainedConfig,
     SmallCNNConfig,
+    SpectrogramTransformerConfig,
     VGGConfig,
 )
 from configs.training_schema import CallbackConfig, CallbacksConfig, LoggerConfig, OptimizerConfig, TrainerConfig
@@ -33,6 +36,7 @@ __all__ = [
     "ByDesignConfig",
     "CallbackConfig",
     "CallbacksConfig",
+    "Cnn14Config",
     "ComponentsConfig",
     "Config",
     "DataConfig",
@@ -44,8 +48,10 @@ __all__ = [
     "OpenMicData",
     "OptimizerConfig",
     "PostHocConfig",
+    "PretrainedConfig",
     "SmallCNNConfig",
     "SoundScenesData",
+    "SpectrogramTransformerConfig",
     "TrainerConfig",
     "VGGConfig",
 ]
@@ -98,8 +104,9 @@ class Config:
         """Yield one sentence per setting, or pair of settings, that cannot be used."""
         if not 0 <= self.seed < 2**32:
             yield f"seed={self.seed} must be at least 0 and below 2**32"
-        if self.twin and self.model.name == "black_box":
-            yield "twin=true trains a black box beside the model; choose another model.name than black_box"
+        if self.twin and self.model.name in ("black_box", "post_hoc"):
+            yield f"twin=true trains a black box beside the model; choose another model.name than {self.model.name}"
+        yield from self.backbone.front_end_problems(self.front_end)
         instrument = self.trainer.monitor.partition("/")[0]
         settings = getattr(self.callbacks, instrument, None)
         if settings is not None and not settings.enabled:

@@ -69,7 +69,15 @@ def interpret(
     output = model.respond(analysis)
     relevance = relevance_of(model.bottleneck.contributions(output.pooled))
     return assemble(
-        model, clips, analysis.spectrum, output.activations, output.logits, relevance, threshold=threshold, scale=scale
+        model,
+        clips,
+        analysis.spectrum,
+        output.activations,
+        output.logits,
+        relevance,
+        threshold=threshold,
+        scale=scale,
+        explained=output.explained,
     )
 
 

@@ -81,6 +81,7 @@ def _joined(
     joined = overlap_add(activations, starts, crossfade(starts, w_frames, n_frames), n_frames)
     logits = torch.cat([part.logits for part in heard])
     relevance = torch.cat([part.relevance for part in heard])
+    explained = [part.explained for part in heard if part.explained is not None]
     if len(starts) > 1 and model.bottleneck.context_layer is None:  # attention from the maps cannot be had from H
         logits, relevance = _decide(model, joined, starts, w_frames, front_end.n_frames(lengths))
     ends = [min(start + w_frames, n_frames) for start in starts]
@@ -95,6 +96,7 @@ def _joined(
         scale=scale,
         windows=tuple(pair for pair, s in zip(zip(starts, ends, strict=True), sounding.tolist(), strict=True) if s),
         window_logits=logits[sounding].float(),
+        explained=torch.cat(explained)[sounding].mean(dim=0, keepdim=True) if explained else None,
     )
 
 

@@ -23,6 +23,11 @@ DRAWS = 10_000
 
 COLUMNS = {
     "test/accuracy": "accuracy %",
+    "test/fidelity_top1": "fidelity %",
+    "test/fidelity_top3": "top-3 %",
+    "test/fidelity_top5": "top-5 %",
+    "test/shuffled_fidelity_top1": "shuffled H %",
+    "test/classifier_accuracy": "classifier's accuracy %",
     "test/relative_error": "rel. error %",
     "test/nmf_relative_error": "NMF's own %",
     "test/audible_share": "audible %",

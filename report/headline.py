@@ -5,7 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-METRICS = {"test/accuracy": "Test accuracy", "test/map": "Test mean average precision"}
+FIDELITY = {"test/fidelity_top1": "Test fidelity (top-1)", "test/fidelity_auprc": "Test fidelity (AUPRC)"}
+"""Figures of an interpreter: how often, or how well, it answers as the classifier that it explains."""
+METRICS = {**FIDELITY, "test/accuracy": "Test accuracy", "test/map": "Test mean average precision"}
+SHARES = ("test/accuracy", "test/fidelity_top1")
+"""Metrics that are shares of clips, which have a binomial interval."""
 BASELINE = "baseline/"
 CHANCE = ("chance", "test/chance", "baseline/chance")
 Z95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
@@ -40,7 +44,7 @@ def headline(summary: Mapping[str, Any]) -> Headline | None:
     value = float(summary[key])
     n = summary.get("test/n", summary.get("n_test"))
     n = int(n) if isinstance(n, int | float) and n > 0 else None
-    interval = wilson(value, n) if n and key == "test/accuracy" else None
+    interval = wilson(value, n) if n and key in SHARES else None
     scores = [Score(_model_name(summary), value, _cost(summary), own=True), *_beside(summary, key)]
     return Headline(METRICS[key], value, n, interval, tuple(scores))
 
@@ -60,6 +64,8 @@ def seconds_text(seconds: float) -> str:
 
 
 def _beside(summary: Mapping[str, Any], key: str) -> Iterator[Score]:
+    if key in FIDELITY:
+        yield from _of_interpreter(summary, key)
     twin = {name.removeprefix("twin/"): value for name, value in summary.items() if name.startswith("twin/")}
     if _is_share(twin.get(key)):
         yield Score("Black-box twin", float(twin[key]), _cost(twin))
@@ -74,8 +80,23 @@ def _beside(summary: Mapping[str, Any], key: str) -> Iterator[Score]:
         yield Score("Chance", float(chance))
 
 
+def _of_interpreter(summary: Mapping[str, Any], key: str) -> Iterator[Score]:
+    shuffled = summary.get(key.replace("test/", "test/shuffled_"))
+    if _is_share(shuffled):
+        yield Score("Activations of other clips (control)", float(str(shuffled)))
+    for name, metric in (("accuracy", "test/accuracy"), ("mean average precision", "test/map")):
+        for label, prefix in (("Classifier", "test/classifier_"), ("Interpreter", "test/")):
+            value = summary.get(metric.replace("test/", prefix))
+            if _is_share(value):
+                yield Score(f"{label}: {name}", float(str(value)))
+
+
 def _model_name(summary: Mapping[str, Any]) -> str:
-    names = {"by_design": "By design (this run)", "black_box": "Black box (this run)"}
+    names = {
+        "by_design": "By design (this run)",
+        "black_box": "Black box (this run)",
+        "post_hoc": "Interpreter (this run)",
+    }
     return names.get(str(summary.get("model")), "This run")
 
 

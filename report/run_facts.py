@@ -48,10 +48,15 @@ BASELINES = {"baseline/logistic_regression": "logistic regression", "baseline/ch
 
 def _row(name: str, figures: dict[str, Any]) -> Row:
     scores = {key: value for key, value in figures.items() if key in ("test/accuracy", "test/map")}
+    interpreter = {
+        "fidelity": figures.get("test/fidelity_top1", figures.get("test/fidelity_auprc")),
+        "of classifier": figures.get("test/classifier_accuracy", figures.get("test/classifier_map")),
+    }
     audit = {"rel. error": "test/relative_error", "audible": "test/audible_share"}
     return {
         "model": name,
         **scores,
+        **{column: value for column, value in interpreter.items() if value is not None},
         "n": figures["test/n"],
         "parameters": figures["parameters"],
         "MFLOP/clip": figures["flops_per_clip"] / 1e6,

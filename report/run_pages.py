@@ -1,5 +1,6 @@
 """What the first page and the page of the run itself show."""
 
+from pathlib import Path
 from typing import Any
 
 from report.command import command
@@ -25,8 +26,20 @@ def sentence(run: RunContents) -> str:
         count = run.model.dictionary.shape[1] if run.model else run.config.get("model.n_components")
         parts = f"{count} components" if count else "components"
         return f"A classifier{classes}{data}; each of its scores is a sum of {parts} that can be played one by one."
+    if kind == "post_hoc":
+        return _of_interpreter(run, data)
     names = {"black_box": "A black-box classifier", "": "A classifier"}
     return f"{names.get(str(kind), f'A {kind} classifier')}{classes}{data}."
+
+
+def _of_interpreter(run: RunContents, data: str) -> str:
+    """Say what an interpreter explains and how well."""
+    explained = Path(str(run.config.get("model.explains", "")))
+    count = run.model.dictionary.shape[1] if run.model else run.config.get("model.n_components", "")
+    fidelity = run.summary.get("test/fidelity_top1")
+    share = f", which answer as it does in {100 * fidelity:.0f} % of the test clips" if fidelity is not None else ""
+    named = f"run {explained.parent.name}/{explained.name}" if explained.name else "a classifier"
+    return f"An interpreter of {named}{data}: {count} components that can be played one by one{share}."
 
 
 def dataset(run: RunContents) -> str:

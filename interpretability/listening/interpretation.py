@@ -65,7 +65,7 @@ class GlobalRelevance:
 
 @dataclass(frozen=True, eq=False)
 class Interpretation:
-    """B decisions of a by-design model, and the sound of any part of the clips they were made on.
+    """B decisions made of components, and the sound of any part of the clips they were made on.
 
     Audio has the level of the input, `n_samples` samples at `sample_rate` Hz. With `scale="magnitude"` the sound of a
     class and its rest add up to the clip.
@@ -88,6 +88,8 @@ class Interpretation:
         scale: what masks act on.
         windows: frames [first, last + 1) in which a long recording was decided, its logits the mean over them.
         window_logits: (V, C) of these windows.
+        explained: (B, C), logits of the classifier that a post-hoc interpreter explains, which has decided by itself;
+            None where the decision is that of `logits`.
     """
 
     class_names: tuple[str, ...]
@@ -107,6 +109,7 @@ class Interpretation:
     scale: MaskScale = "magnitude"
     windows: tuple[tuple[int, int], ...] = ()
     window_logits: Tensor | None = None
+    explained: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -122,32 +125,44 @@ class Interpretation:
         return normalise(self.relevance)
 
     @property
+    def decision(self) -> Tensor:
+        """Logits (B, C) that decided: those of the classifier that is explained, or the model's own."""
+        return self.logits if self.explained is None else self.explained
+
+    @property
+    def agreed(self) -> Tensor:
+        """Whether the components alone decide as it was decided (B,); a clip where not is not explained by them."""
+        return (decided(self.logits, self.multi_label) == self.predicted).all(dim=1)
+
+    @property
     def predicted(self) -> Tensor:
         """Which classes (B, C) each clip is said to hold."""
-        return decided(self.logits, self.multi_label)
+        return decided(self.decision, self.multi_label)
 
     @property
     def predictions(self) -> list[tuple[str, ...]]:
         """Names of the predicted classes of each clip, strongest first; empty where none is (multi-label)."""
-        order = self.logits.argsort(dim=1, descending=True).tolist()
+        order = self.decision.argsort(dim=1, descending=True).tolist()
         held = self.predicted.tolist()
         return [tuple(self.class_names[c] for c in row if known[c]) for row, known in zip(order, held, strict=True)]
 
     @property
     def probabilities(self) -> Tensor:
-        """Class probabilities (B, C): softmax of the logits, or a sigmoid of each (multi-label)."""
-        return self.logits.sigmoid() if self.multi_label else self.logits.softmax(dim=1)
+        """Class probabilities (B, C): softmax of the decision's logits, or a sigmoid of each (multi-label)."""
+        return self.decision.sigmoid() if self.multi_label else self.decision.softmax(dim=1)
 
     def only(self, clip: int) -> "Interpretation":
         """Return the interpretation of one of the B clips."""
         own = {name: getattr(self, name)[clip : clip + 1] for name in PER_CLIP}
+        if self.explained is not None:
+            own["explained"] = self.explained[clip : clip + 1]
         return replace(self, **own)
 
     def sounding(self, n_samples: int) -> tuple[int, "Interpretation"]:
         """Return a stretch of one long recording (B = 1), decided by the windows that lie within it.
 
         The stretch is at most `n_samples` long, but never less than one window, and starts where the first window with
-        sound does.
+        sound does. What a classifier that is explained says of it alone is not known: the components decide.
 
         Returns:
             Its first sample, and its interpretation.
@@ -170,6 +185,7 @@ class Interpretation:
             spectrum=self.spectrum[..., frames],
             windows=tuple((self.windows[place][0] - start, self.windows[place][1] - start) for place in inside),
             window_logits=self.window_logits[inside],
+            explained=None,
         )
 
     def class_number(self, label: str | int) -> int:

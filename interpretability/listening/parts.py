@@ -30,7 +30,7 @@ class Part:
 
 def shown_classes(said: Interpretation) -> list[int]:
     """Numbers of the classes that a clip (B = 1) is explained for: those predicted, or else the strongest one."""
-    order: list[int] = said.logits[0].argsort(descending=True).tolist()
+    order: list[int] = said.decision[0].argsort(descending=True).tolist()
     return [c for c in order if bool(said.predicted[0, c])] or order[:1]
 
 

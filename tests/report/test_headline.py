@@ -53,3 +53,26 @@ def test_interval_is_that_of_scipy(hits, n):
 
 def test_durations_as_people_say_them():
     assert [seconds_text(s) for s in (12, 300, 9000)] == ["12 s", "5 min", "2.5 h"]
+
+
+def test_an_interpreter_is_headed_by_its_fidelity():
+    summary = {
+        "model": "post_hoc",
+        "test/accuracy": 0.775,
+        "test/classifier_accuracy": 0.825,
+        "test/fidelity_top1": 0.925,
+        "test/shuffled_fidelity_top1": 0.09,
+        "test/n": 80,
+    }
+    found = headline(summary)
+    assert (found.metric, found.value, found.n) == ("Test fidelity (top-1)", 0.925, 80)
+    assert found.interval == wilson(0.925, 80)
+    assert [(score.label, score.value) for score in found.scores] == [
+        ("Interpreter (this run)", 0.925),
+        ("Activations of other clips (control)", 0.09),
+        ("Classifier: accuracy", 0.825),
+        ("Interpreter: accuracy", 0.775),
+    ]
+    multi_label = headline({"test/map": 0.6, "test/fidelity_auprc": 0.8, "test/shuffled_fidelity_auprc": 0.2})
+    assert (multi_label.metric, multi_label.interval) == ("Test fidelity (AUPRC)", None)
+    assert [score.value for score in multi_label.scores] == [0.8, 0.2, 0.6]
