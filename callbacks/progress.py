@@ -92,6 +92,7 @@ def silence_lightning() -> None:
         ".*litlogger.*",
         ".*GPU available but not used.*",
         ".*recommended to use `self.log.*sync_dist=True.*",  # torchmetrics synchronise themselves
+        ".*module\\(s\\) in eval mode at the start of training.*",  # a classifier that is explained stays frozen
         ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
     ):
         warnings.filterwarnings("ignore", message=message)
