@@ -6,11 +6,13 @@ from configs.schema import (
     AudioFolderData,
     BlackBoxConfig,
     ByDesignConfig,
+    Cnn14Config,
     Esc50Data,
     OpenMicData,
     PostHocConfig,
     SmallCNNConfig,
     SoundScenesData,
+    SpectrogramTransformerConfig,
     VGGConfig,
 )
 
@@ -21,6 +23,13 @@ register("dataset", "audio_folder", AudioFolderData, "datamodules.audio_folder:A
 
 register("backbone", "small_cnn", SmallCNNConfig, "models.backbones:SmallCNN")
 register("backbone", "vgg", VGGConfig, "models.vgg:VGG")
+register("backbone", "cnn14", Cnn14Config, "models.cnn14:Cnn14")
+register(
+    "backbone",
+    "spectrogram_transformer",
+    SpectrogramTransformerConfig,
+    "models.spectrogram_transformer:SpectrogramTransformer",
+)
 
 register("model", "by_design", ByDesignConfig, "models.by_design:ByDesignClassifier")
 register("model", "black_box", BlackBoxConfig, "models.black_box:BlackBoxClassifier")

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from configs.checks import at_least, below_one
+from configs.data_schema import FrontEndConfig
 
 
 @dataclass
@@ -16,6 +18,40 @@ class BackboneConfig:
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from ()
+
+    def front_end_problems(self, front_end: FrontEndConfig) -> Iterator[str]:
+        """Yield one sentence per front-end setting that this backbone cannot be used with."""
+        yield from ()
+
+
+@dataclass
+class PretrainedConfig(BackboneConfig):
+    """A backbone for which weights are published; they were learned from one front end and mean nothing to another."""
+
+    weights: str | None = None
+    """Published weights to start from; none starts from random weights."""
+    frozen: bool = False
+    """Whether the backbone keeps its weights and stays in eval mode, or is trained on."""
+
+    PUBLISHED: ClassVar[dict[str, Any]] = {}
+    """Front-end settings that the published weights were learned with."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        if self.frozen and self.weights is None:
+            yield f"backbone.frozen=true needs backbone.weights=FILE: an untrained {self.name} has nothing to keep"
+
+    def front_end_problems(self, front_end: FrontEndConfig) -> Iterator[str]:
+        """Yield one sentence that names each setting in which the front end is not the published weights' own."""
+        if self.weights is None:
+            return
+        different = [
+            f"front_end.{name}={getattr(front_end, name)} (published: {value})"
+            for name, value in self.PUBLISHED.items()
+            if getattr(front_end, name) != value
+        ]
+        if different:
+            yield f"backbone.weights of {self.name} were learned with another front end: {', '.join(different)}"
 
 
 @dataclass
@@ -39,19 +75,95 @@ class SmallCNNConfig(BackboneConfig):
 
 
 @dataclass
-class VGGConfig(BackboneConfig):
+class VGGConfig(PretrainedConfig):
     """The VGG-like network of Parekh et al. (2022), with its published channels."""
 
     name: str = "vgg"
     """Network between features and maps, by its registered name."""
     dropout: float = 0.2
     """Share of values dropped while training."""
-    weights: str | None = None
-    """File of weights to start from; none starts from random weights."""
+
+    # Kumar et al. hear the mel power, Parekh et al. the mel magnitude, both through these weights.
+    PUBLISHED: ClassVar[dict[str, Any]] = {
+        "sample_rate": 44100,
+        "n_fft": 1024,
+        "hop_length": 512,
+        "n_mels": 128,
+        "f_min": 0.0,
+        "f_max": None,
+    }
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
         yield from below_one(self, "backbone", ("dropout",))
+
+
+@dataclass
+class Cnn14Config(PretrainedConfig):
+    """CNN14 of the PANNs (Kong et al. 2020), with its published channels."""
+
+    name: str = "cnn14"
+    """Network between features and maps, by its registered name."""
+
+    PUBLISHED: ClassVar[dict[str, Any]] = {
+        "sample_rate": 32000,
+        "n_fft": 1024,
+        "hop_length": 320,
+        "n_mels": 64,
+        "mel_of": "power",
+        "f_min": 50.0,
+        "f_max": 14000.0,
+        "normalize": "none",
+    }
+
+
+@dataclass
+class SpectrogramTransformerConfig(PretrainedConfig):
+    """Audio spectrogram transformer (Gong et al. 2021) through the package transformers; sizes as published."""
+
+    name: str = "spectrogram_transformer"
+    """Network between features and maps, by its registered name."""
+    weights: str | None = None
+    """Local folder of a published checkpoint (config.json and weights) to start from; none starts at random."""
+    width: int = 768
+    """Numbers that describe a patch."""
+    layers: int = 12
+    """Transformer layers."""
+    heads: int = 12
+    """Attention heads of a layer."""
+    patch: int = 16
+    """Mel bands and frames of a square patch."""
+    stride: int = 10
+    """Step between patches, in mel bands and frames."""
+    frames: int = 1024
+    """Frames of the input; shorter clips are padded to them, longer ones refused."""
+    dropout: float = 0.0
+    """Share of values dropped while training."""
+
+    PUBLISHED: ClassVar[dict[str, Any]] = {
+        "sample_rate": 16000,
+        "hop_length": 160,
+        "n_mels": 128,
+        "mel_of": "power",
+        "normalize": "none",
+    }
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from at_least(self, "backbone", 1, ("width", "layers", "heads", "patch", "stride"))
+        yield from below_one(self, "backbone", ("dropout",))
+        if self.heads > 0 and self.width % self.heads:
+            yield f"backbone.width={self.width} must be a multiple of backbone.heads={self.heads}"
+        if self.frames < self.patch:
+            yield f"backbone.frames={self.frames} must be at least backbone.patch={self.patch}"
+
+    def front_end_problems(self, front_end: FrontEndConfig) -> Iterator[str]:
+        """Yield one sentence per front-end setting that this backbone cannot be used with."""
+        yield from super().front_end_problems(front_end)
+        if front_end.n_mels < self.patch:
+            yield f"front_end.n_mels={front_end.n_mels} must be at least backbone.patch={self.patch}"
 
 
 @dataclass

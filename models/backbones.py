@@ -5,7 +5,7 @@ The interface that any other network needs is `Backbone.forward`; CONTRIBUTING.m
 
 from abc import ABC, abstractmethod
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,24 @@ class BackboneOutput(NamedTuple):
 
 
 class Backbone(nn.Module, ABC):
-    """A network from features to maps, on whose deepest three maps a bottleneck is built."""
+    """A network from features to maps, on whose deepest three maps a bottleneck is built.
+
+    A frozen one is not trained and stays in eval mode, so that its statistics and its answers do not change.
+    """
+
+    frozen = False
+
+    def freeze(self) -> None:
+        """Keep all weights as they are from now on."""
+        self.frozen = True
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Enter training mode, unless frozen."""
+        return super().train(mode and not self.frozen)
+
+    def load_published(self) -> None:
+        """Take the weights that the settings name; called once, before the first step of a new run."""
 
     @abstractmethod
     def forward(self, features: Tensor, n_frames: Tensor | None = None) -> BackboneOutput:

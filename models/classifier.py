@@ -16,6 +16,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from configs.compose import to_plain
 from configs.schema import Config
 from datamodules.batch import Batch
+from models.backbones import Backbone
 from models.front_end import FrontEnd
 from models.label_metrics import KnownAveragePrecision
 from models.spec_augment import spec_augment
@@ -85,8 +86,15 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
     def prepare(self, datamodule: Any, keep_in: Path | None = None) -> dict[str, float]:  # noqa: ANN401
         """Learn from the training clips what has to be known before the first step, and return figures of it.
 
-        `datamodule` is the run's; files for other runs go into the folder `keep_in`. Nothing by default.
+        `datamodule` is the run's; files for other runs go into the folder `keep_in`. By default the backbone takes the
+        published weights that its settings name, and nothing else is needed.
+
+        Raises:
+            InputError: Weights that cannot be read or do not fit.
         """
+        backbone = getattr(self, "backbone", None)
+        if isinstance(backbone, Backbone):
+            backbone.load_published()
         return {}
 
     @abstractmethod

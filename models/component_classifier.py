@@ -50,6 +50,7 @@ class ComponentClassifier(AudioClassifier[BottleneckOutput]):
         Raises:
             InputError: No sound to learn from, or a dictionary file that does not fit this run.
         """
+        super().prepare(datamodule, keep_in)
         started = time.perf_counter()
         dictionary = self.find_dictionary(datamodule, keep_in)
         self.bottleneck.set_dictionary(dictionary.atoms, dictionary.scale)
