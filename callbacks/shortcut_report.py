@@ -22,8 +22,8 @@ from models.component_classifier import ComponentClassifier
 from models.explanation import apply_gains, explain, require_components
 from models.run_loading import LoadedRun
 
-CARRIES = 0.5
-"""Share of what a component takes that is the shortcut's, above which the component carries the shortcut."""
+CARRIES = 1.5
+"""How many times the shortcut's share of the clips its share of a component is, where the component carries it."""
 AT_ONCE = 8
 
 
@@ -101,7 +101,8 @@ def muting(model: ComponentClassifier, clips: Tensor, hums: Tensor, targets: Ten
     """
     hummed = hums.abs().amax(dim=1) > 0
     share = carried(model, clips[hummed], hums[hummed])
-    carriers = (share > CARRIES).nonzero().flatten().tolist()
+    usual = hums[hummed].square().sum() / clips[hummed].square().sum()
+    carriers = (share > CARRIES * usual).nonzero().flatten().tolist()
     muted = copy.deepcopy(model)
     if carriers:
         gains = torch.ones(len(share))

@@ -88,7 +88,7 @@ def _has(cell: Cell, key: str) -> bool:
 def differences(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     """Return the paired differences at equal energy between the best own explanation and all others, clip by clip.
 
-    Signs are such that a positive difference speaks for the own explanation.
+    In the scores of the headline more is better, so that a positive difference speaks for the own explanation.
     """
     found = []
     for column in HEADLINE:
@@ -100,8 +100,6 @@ def differences(cells: Sequence[Cell]) -> list[dict[str, Any]]:
             if cell.kind == "own" or not _has(cell, key):
                 continue
             figure = paired(own.scores[key], cell.scores[key])
-            if not BY_KEY[column].up:
-                figure = Figure(-figure.mean, -figure.high, -figure.low, figure.n, figure.undefined)
             better = excludes_zero(figure) and figure.mean > 0
             worse = excludes_zero(figure) and figure.mean < 0
             found.append(
