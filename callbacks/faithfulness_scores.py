@@ -87,6 +87,6 @@ def faithfulness_scores(
         shape = masks.relevance.shape[1:]
         order = torch.stack([torch.rand(shape, generator=torch.Generator().manual_seed(key)) for key in keys])
         for suffix, relevance in (("", masks.relevance), ("_random_order", order.to(masks.relevance))):
-            drawn = curves(f, said.spectrum, relevance, labels, n_samples, curve_steps)
+            drawn = curves(f, said.spectrum, relevance, labels, n_samples, curve_steps, of="energy")
             scores |= {f"deletion_area{suffix}": drawn.deletion_area, f"insertion_area{suffix}": drawn.insertion_area}
     return scores

@@ -11,7 +11,7 @@ def sparseness(masks: Tensor) -> ClipValues:
 
     sum_i (2 i - n - 1) m_(i) / (n sum m) over the n sorted entries, i from 1. Undefined for masks of zeros.
     """
-    sorted_ = masks.flatten(1).abs().double().sort(dim=1).values
+    sorted_ = masks.flatten(1).abs().sort(dim=1).values.double()
     n = sorted_.shape[1]
     weight = 2 * torch.arange(1, n + 1, dtype=torch.float64, device=masks.device) - n - 1
     total = sorted_.sum(dim=1)

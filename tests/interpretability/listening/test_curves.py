@@ -19,6 +19,33 @@ def test_masks_take_the_most_relevant_bins_first_and_share_ties():
     torch.testing.assert_close(part.sum(dim=(2, 3)), torch.tensor([[4.55, 17.5]] * 2, dtype=torch.float64))
 
 
+def test_shares_of_energy_end_where_the_energy_is_reached():
+    relevance = torch.tensor([[[4.0, 1.0], [2.0, 1.0]]])
+    power = torch.tensor([[[1.0, 2.0], [5.0, 2.0]]])
+    masks = top_masks(relevance, torch.tensor([0.1, 0.35, 0.6, 0.9], dtype=torch.float64), power)
+    partly, tied = (2.5 / 5) ** 0.5, 0.75**0.5
+    expected = [[[1, 0], [0, 0]], [[1, 0], [partly, 0]], [[1, 0], [1, 0]], [[1, tied], [1, tied]]]
+    torch.testing.assert_close(masks[0], torch.tensor(expected, dtype=torch.float64))
+    relevance, power = torch.rand(2, 3, 20, 30, generator=seeded())
+    shares = torch.tensor([0.07, 0.5, 0.93], dtype=torch.float64)
+    kept = (top_masks(relevance, shares, power).square() * power[:, None]).sum(dim=(2, 3))
+    torch.testing.assert_close(kept, shares * power.double().sum(dim=(1, 2))[:, None], rtol=1e-6, atol=0)
+
+
+def test_equal_energy_tells_the_right_order_from_loudness_more_clearly(bands, noise):
+    f, x = bands(), noise(clips=2)
+    spectrum = f.analyse(x)
+    right = torch.zeros(spectrum.shape)
+    right[:, :11] = 1 + torch.rand(2, 11, spectrum.shape[-1], generator=seeded())
+    labels = torch.tensor([0, 0])
+    by_bins, by_energy = (
+        [curves(f, spectrum, r, labels, x.shape[1], of=of).deletion_area.mean for r in (right, spectrum.abs())]
+        for of in ("bins", "energy")
+    )
+    assert by_energy[0] < by_energy[1] - 0.1
+    assert by_energy[1] - by_energy[0] > by_bins[1] - by_bins[0] + 0.02
+
+
 def test_curves_equal_a_loop_over_sorted_bins(bands, noise):
     f, x = bands(), noise(clips=2)
     spectrum = f.analyse(x)
