@@ -23,6 +23,9 @@ def explained_classifier(model: AudioClassifier[Any]) -> ExplainedClassifier:
     explained = getattr(model, "classifier", None)
     if isinstance(explained, AudioClassifier):
         return explained_classifier(explained)
+    if isinstance(explained, nn.Module):
+        outputs = model.config.model.classifier_outputs  # type: ignore[attr-defined] # of PostHocConfig
+        return from_module(explained, model.front_end, model.class_names, model.multi_label, outputs)
     frozen = getattr(model, "frozen", None)  # a classifier of others within a post-hoc interpreter
     front_end, module = model.front_end, model if frozen is None else frozen.module
 

@@ -13,13 +13,20 @@ EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[1] / "configs
 NAMES = ("a", "b", "c")
 
 
+def explained_box(experiment, untrained_run):
+    """An untrained run such as the experiment explains."""
+    settings = {"front_end.n_mels": 64}
+    if "paper" in experiment:
+        settings = {"experiment": "esc50_paper", "data.root": "x", "front_end.n_mels": 128, "backbone.name": "vgg"}
+    return untrained_run(class_names=NAMES, **{"model.name": "black_box", "data.seconds": 5}, **settings)
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path):
-    config = compose(
-        [f"experiment={experiment}", f"data.root={tmp_path}"]
-        if "scenes" not in experiment
-        else [f"experiment={experiment}"]
-    )
+def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path, untrained_run):
+    arguments = [f"experiment={experiment}"] + ["data.root=x"] * ("scenes" not in experiment)
+    if "post_hoc" in experiment:
+        arguments.append(f"model.explains={explained_box(experiment, untrained_run)}")
+    config = compose(arguments)
     multi_label = bool(getattr(config.data, "multi_label", False))
     torch.manual_seed(0)
     model = component("model", config.model.name).load()(config, NAMES, multi_label)
@@ -31,5 +38,6 @@ def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path):
     output = model.training_step(batch, 0)
     output["loss"].backward()
     assert all(torch.isfinite(term) for term in output["terms"].values())
-    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.backbone.parameters())
+    first = model.bottleneck.decoder if "post_hoc" in experiment else model.backbone
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in first.parameters())
     assert model.eval()(batch.waveform).shape == (2, 3)

@@ -11,6 +11,7 @@ from configs.errors import CommandError, InputError
 from datamodules.batch import Batch
 from interpretability.listening.interpretation import GlobalRelevance
 from models.checkpoint_file import CHECKPOINT_FORMAT
+from models.explained import explained_classifier
 from models.explanation import explain
 from models.post_hoc import PostHocInterpreter, infidelity
 from models.run_loading import load_run
@@ -297,3 +298,10 @@ def test_clips_without_relevant_components_and_classes_never_predicted_are_expla
     seen.update(said.relevance, torch.tensor([[True, False]] * 4))
     assert torch.equal(seen.mean[1], torch.zeros(8))
     assert seen.count.tolist() == [4, 0]
+
+
+def test_metrics_see_the_classifier_that_is_explained_and_not_its_interpreter():
+    waveform = clips(2).waveform
+    seen = explained_classifier(interpreter())
+    answers = seen.respond(seen.stft(waveform))  # inverted at whole hops: a few samples less than the clip
+    torch.testing.assert_close(answers, BandClassifier()(waveform), rtol=0, atol=0.02)
