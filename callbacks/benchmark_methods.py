@@ -9,6 +9,11 @@ from torch import Tensor
 from callbacks.benchmark_blocks import Block, fingerprint
 from callbacks.benchmark_cell import Answer, Method, Question, energy_of
 from configs.benchmark_schema import ExplanationsBenchmark
+from configs.errors import CommandError
+from configs.registry import nearest
+from interpretability.attribution.gradients import captum_attribution
+from interpretability.attribution.methods import TITLES, attribution_methods, natural_mask, passes
+from interpretability.attribution.settings import AttributionSettings, Explainer
 from interpretability.listening.contamination import clip_seed
 from interpretability.listening.explained_classifier import ExplainedClassifier
 from interpretability.listening.interpretation import normalise, select
@@ -20,6 +25,9 @@ from models.run_loading import LoadedRun
 from models.untrained import with_untrained_head
 
 Model = AudioClassifier[Any]
+NEED_CAPTUM = {"saliency", "input_x_gradient", "integrated_gradients", "occlusion"}
+SETTINGS_OF = {"integrated_gradients": "ig_", "slime_time": "slime_", "slime_frequency": "slime_"}
+"""Beginning of the settings of a method, where it is not its name."""
 
 
 def class_relevance(model: Model, question: Question) -> tuple[Tensor, Tensor, Tensor]:
@@ -152,5 +160,30 @@ def attributions(f: ExplainedClassifier, settings: ExplanationsBenchmark) -> lis
 
     Raises:
         CommandError: `methods` names an unknown one.
+        InputError: A method needs a package that is not installed.
     """
-    return []
+    for name in settings.methods:
+        if name not in TITLES:
+            raise CommandError(f"methods: {name} is unknown{nearest(name, list(TITLES))}; known: {', '.join(TITLES)}")
+    chosen = [name for name in TITLES if not settings.methods or name in settings.methods]
+    if NEED_CAPTUM & set(chosen):
+        captum_attribution()  # said before anything is computed
+    details = AttributionSettings(
+        ig_steps=settings.ig_steps,
+        smoothgrad_samples=settings.smoothgrad_samples,
+        occlusion_patches=settings.occlusion_patches,
+        shap_samples=settings.shap_samples,
+        slime_samples=settings.slime_samples,
+        seed=settings.seed,
+    )
+    explainers = attribution_methods(details)
+    return [_attribution(f, name, explainers[name], details) for name in chosen]
+
+
+def _attribution(f: ExplainedClassifier, name: str, explainer: Explainer, details: AttributionSettings) -> Method:
+    def answer(question: Question) -> Answer:
+        relevance = explainer(f, question.spectrum, question.labels).to(question.spectrum.real)
+        return Answer(natural_mask(relevance), relevance, relevance)
+
+    wanted = {key: value for key, value in vars(details).items() if key.startswith(SETTINGS_OF.get(name, name))}
+    return Method(name, TITLES[name], "baseline", answer, wanted, round(passes(details, name)))

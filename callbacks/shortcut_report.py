@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from callbacks.benchmark_blocks import blocks_of
+from callbacks.benchmark_blocks import Block
 from callbacks.benchmark_cell import Method, Question, energy_of
 from callbacks.benchmark_clips import data_of
 from callbacks.benchmark_methods import methods_of
@@ -19,6 +19,7 @@ from interpretability.listening.equal_energy import equal_energy_masks
 from interpretability.listening.explained_classifier import ExplainedClassifier
 from interpretability.listening.shortcut import ShortcutScores, shortcut_scores, shortcut_share
 from models.component_classifier import ComponentClassifier
+from models.explained import explained_classifier
 from models.explanation import apply_gains, explain, require_components
 from models.run_loading import LoadedRun
 
@@ -36,7 +37,7 @@ def shortcut_report(run: LoadedRun, settings: SanityBenchmark) -> dict[str, Any]
     hummed = hums.abs().amax(dim=1) > 0
     if not bool(hummed.any()):
         return None
-    block = blocks_of(run.path, [], [], False, settings.device)[0]
+    block = Block(run.config.model.name, "", run, explained_classifier(run.model), own=[run])
     benchmark = ExplanationsBenchmark(run=str(run.path), threshold=settings.threshold, seed=settings.seed)
     methods = methods_of(block, benchmark)
     number = run.class_names.index(data.shortcut)
