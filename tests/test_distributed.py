@@ -94,6 +94,17 @@ def test_two_processes_score_as_one(tmp_path: Path, more: tuple[str, ...]) -> No
         assert abs(right - round(right)) < 1e-4
 
 
+@pytest.mark.slow
+def test_two_processes_agree_on_the_most_faithful_epoch(tmp_path: Path) -> None:
+    more = ("enabled=true", "on_error=raise", "n_clips=5", "every_n_epochs=1")
+    choice = ("trainer.monitor=faithfulness/input_fidelity", "trainer.within_standard_errors=1")
+    run = train_on_two(tmp_path, *(f"callbacks.faithfulness.{setting}" for setting in more), *choice)
+    summary = json.loads((run / "summary.json").read_text())
+    assert 0 <= summary["best/faithfulness/input_fidelity"] <= 1
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert len((run / "faithfulness.csv").read_text().splitlines()) == 1 + 5
+
+
 def _average_in_process(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     norm = torch.nn.BatchNorm1d(2)

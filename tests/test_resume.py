@@ -108,6 +108,29 @@ def test_resuming_at_each_epoch_boundary_changes_nothing(tmp_path: Path, cache: 
         assert resumed["test/loss"] == whole["test/loss"]
 
 
+def test_a_resumed_run_chooses_the_faithful_epoch_that_an_uninterrupted_one_chooses(
+    tmp_path: Path, cache: Path
+) -> None:
+    more = (
+        "callbacks.listening.enabled=false",
+        "callbacks.faithfulness.enabled=true",
+        "callbacks.faithfulness.on_error=raise",
+        "callbacks.faithfulness.n_clips=5",
+        "callbacks.faithfulness.every_n_epochs=1",
+        "trainer.monitor=faithfulness/input_fidelity",
+        "trainer.within_standard_errors=2",
+    )
+    whole = train(compose(arguments(tmp_path / "whole", cache, *more)))
+    output = tmp_path / "stopped"
+    with pytest.raises(InterruptedRunError, match="resume="):
+        train(compose(arguments(output, cache, *more)), [InterruptAt(2, batch=1)])
+    run = output / "sound_scenes_by_design" / "a"
+    resumed = train(compose([f"resume={run}"]))
+    assert same_run(tmp_path / "whole" / "sound_scenes_by_design" / "a", run) == []
+    assert resumed["best/epoch"] == whole["best/epoch"]
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
 def test_another_seed_gives_other_weights(tmp_path: Path, cache: Path) -> None:
     train(compose(arguments(tmp_path / "one", cache, "trainer.max_epochs=1")))
     train(compose(arguments(tmp_path / "two", cache, "trainer.max_epochs=1", "seed=1")))
