@@ -79,7 +79,7 @@ def rebuild(origin: Mapping[str, Any], name: str) -> FrozenClassifier:
         build = component("model", config.model.name).load()
         return _own(build(config, tuple(origin["class_names"]), bool(origin["multi_label"])), name)
     if origin["kind"] == "export":
-        return _foreign(unpack(bytes(origin["program"].tolist()), name), dict(origin), name)
+        return _foreign(unpack(origin["program"].cpu().numpy().tobytes(), name), dict(origin), name)
     return _foreign(make(origin["class_path"]), dict(origin), name)
 
 

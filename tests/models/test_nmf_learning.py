@@ -9,7 +9,7 @@ from configs.errors import InputError
 from configs.schema import FrontEndConfig, NMFConfig
 from models.front_end import FrontEnd
 from models.nmf_dictionary import Dictionary, effective_components
-from models.nmf_learning import learn_dictionary, shares
+from models.nmf_learning import learn_dictionary, random_dictionary, shares
 
 N_BINS, PER_CLASS = 60, 3
 NAMES = ("a", "b")
@@ -49,6 +49,18 @@ def test_planted_atoms_are_found(settings):
     assert found.relative_error < 0.02
     assert 4 < found.effective_components <= 6
     assert (found.scale > 0).all()
+
+
+def test_random_atoms_explain_less_than_learned_ones():
+    settings = NMFConfig(sparsity=0.01, frames=2000)
+    found = random_dictionary(frames, 6, settings, FrontEnd(FrontEndConfig()).settings, seed=1)
+    assert found.atoms.shape == (N_BINS, 6)
+    assert found.atoms.min() >= 0
+    torch.testing.assert_close(found.atoms.norm(dim=0), torch.ones(6))
+    assert found.relative_error > 10 * learn().relative_error
+    assert found.owners == ("random",) * 6
+    again = random_dictionary(frames, 6, settings, FrontEnd(FrontEndConfig()).settings, seed=1)
+    assert torch.equal(found.atoms, again.atoms)
 
 
 def test_classes_own_their_components():
