@@ -8,11 +8,13 @@ from configs.schema import (
     ByDesignConfig,
     Cnn14Config,
     Esc50Data,
+    NMFLinearConfig,
     OpenMicData,
     PostHocConfig,
     SmallCNNConfig,
     SoundScenesData,
     SpectrogramTransformerConfig,
+    TaskDrivenNMFConfig,
     VGGConfig,
 )
 
@@ -33,6 +35,8 @@ register(
 
 register("model", "by_design", ByDesignConfig, "models.by_design:ByDesignClassifier")
 register("model", "black_box", BlackBoxConfig, "models.black_box:BlackBoxClassifier")
+register("model", "nmf_linear", NMFLinearConfig, "models.nmf_classifier:NMFClassifier")
+register("model", "task_driven_nmf", TaskDrivenNMFConfig, "models.nmf_classifier:NMFClassifier")
 register("model", "post_hoc", PostHocConfig, "models.post_hoc:PostHocInterpreter")
 
 register("callback", "faithfulness", FaithfulnessConfig, "callbacks.faithfulness:FaithfulnessCallback")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from configs.checks import above_zero, at_least, below_one
+from configs.checks import above_zero, at_least, below_one, within
 from configs.model_schema import ModelConfig
 
 
@@ -129,3 +129,44 @@ class PostHocConfig(ComponentsConfig):
             )
         if self.control != "none" and self.dictionary is not None:
             yield f"model.control={self.control} draws its own atoms and takes no model.dictionary"
+
+
+@dataclass
+class NMFLinearConfig(ComponentsConfig):
+    """Baseline: a linear classifier on the activations of an NMF dictionary that knows nothing of the classes."""
+
+    name: str = "nmf_linear"
+    """Classifier, by its registered name."""
+    nmf: NMFConfig = field(default_factory=lambda: NMFConfig(beta=2.0))
+    """How the dictionary is learned."""
+    reconstruction_weight: float = 0.0
+    """Weight alpha of the reconstruction error ||X - WH||^2 in the loss, where the dictionary is trained."""
+    ridge: float = 0.01
+    """Weight lambda2 of the squared activations, which makes the sparse codes unique."""
+    steps: int = 80
+    """Steps of the accelerated gradient that finds the sparse codes."""
+    dictionary_rate: float = 0.1
+    """Share of each step of the optimizer that a trained dictionary follows."""
+    label_smoothing: float = 0.0
+    """Share of each target spread evenly over the classes."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from above_zero(self, "model", ("ridge", "steps"))
+        yield from within(self, "model", 0, 1, ("dictionary_rate",))
+        yield from below_one(self, "model", ("label_smoothing",))
+        if self.attention_from == "maps":
+            yield f"model.attention_from=maps needs a network that makes maps; model.name={self.name} has none"
+        if self.nmf.beta != 2:
+            yield f"model.nmf.beta={self.nmf.beta:g} must be 2: model.name={self.name} computes Euclidean sparse codes"
+
+
+@dataclass
+class TaskDrivenNMFConfig(NMFLinearConfig):
+    """Baseline: the same with a dictionary trained for the task (Mairal et al. 2012; Bisot et al. 2017)."""
+
+    name: str = "task_driven_nmf"
+    """Classifier, by its registered name."""
+    train_dictionary: bool = True
+    """Whether the dictionary is trained too, projected after each step, or stays as learned."""

@@ -6,7 +6,14 @@ The sentence under a field is what `--help` prints. `Config()` alone is a comple
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from configs.component_schema import ByDesignConfig, ComponentsConfig, NMFConfig, PostHocConfig
+from configs.component_schema import (
+    ByDesignConfig,
+    ComponentsConfig,
+    NMFConfig,
+    NMFLinearConfig,
+    PostHocConfig,
+    TaskDrivenNMFConfig,
+)
 from configs.data_schema import (
     AudioFolderData,
     AugmentationConfig,
@@ -45,6 +52,7 @@ __all__ = [
     "LoggerConfig",
     "ModelConfig",
     "NMFConfig",
+    "NMFLinearConfig",
     "OpenMicData",
     "OptimizerConfig",
     "PostHocConfig",
@@ -52,6 +60,7 @@ __all__ = [
     "SmallCNNConfig",
     "SoundScenesData",
     "SpectrogramTransformerConfig",
+    "TaskDrivenNMFConfig",
     "TrainerConfig",
     "VGGConfig",
 ]
