@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from interpretability.listening.equal_energy import equal_energy_masks
 
 from callbacks.benchmark_blocks import Block
 from callbacks.benchmark_cell import Method, Question, energy_of
@@ -14,6 +13,7 @@ from callbacks.benchmark_clips import ClipSet
 from callbacks.benchmark_methods import methods_of
 from configs.benchmark_schema import ExplanationsBenchmark
 from configs.errors import InputError
+from interpretability.listening.equal_energy import equal_energy_masks
 
 BASELINES = 2
 """Baselines that are heard beside the best own explanation."""

@@ -9,11 +9,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from interpretability.listening.equal_energy import equal_energy_masks
 from torch import Tensor
 
 from callbacks.benchmark_clips import ClipSet
+from interpretability.listening.contamination import clip_seed
 from interpretability.listening.curves import curves
+from interpretability.listening.equal_energy import equal_energy_masks
 from interpretability.listening.explained_classifier import ExplainedClassifier
 from interpretability.listening.faithfulness import mask_scores
 from interpretability.listening.separation_scores import si_sdr
@@ -191,8 +192,11 @@ def _stability(
     """Cosine (n,) of relevance with and without noise for the first n clips."""
     if n == 0:
         return torch.zeros(0, dtype=torch.float64)
-    generator = torch.Generator().manual_seed(effort.seed)
-    copies, noise = noisy_copies(question.waveform[:n], effort.stability_draws, STABILITY_DB, generator)
+    drawn = []
+    for name, clip in zip(question.names[:n], question.waveform[:n], strict=True):
+        generator = torch.Generator().manual_seed(clip_seed("stability", name, effort.seed))
+        drawn.append(noisy_copies(clip[None], effort.stability_draws, STABILITY_DB, generator))
+    copies, noise = (torch.cat(parts, dim=1) for parts in zip(*drawn, strict=True))
     energy = None if question.energy is None else question.energy[:n]
     noisy = []
     for copy in copies:

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -222,3 +223,26 @@ def test_a_model_made_to_hear_the_hum_is_found_out(run):
     assert rows["own components, random ones"]["revealed"] == 0
     assert 0 in found["muting"]["components"]
     assert found["muting"]["share"][0] == max(found["muting"]["share"])
+
+
+def test_batches_do_not_change_what_is_said(run):
+    one, four = run("one"), run("four")
+    methods = "methods=[grad_cam,smoothgrad,slime]"
+    assert explanations(one, methods, "batch_size=1", "report=false") == 0
+    assert explanations(four, methods, "batch_size=4", "report=false") == 0
+    cells = sorted(path.relative_to(one) for path in (one / "benchmark" / "cells").rglob("*.npz"))
+    assert len(cells) > 8
+    for cell in cells:
+        first, second = (np.load(path / cell) for path in (one, four))
+        assert first.files == second.files
+        for key in set(first.files) - {"seconds"}:
+            np.testing.assert_allclose(first[key], second[key], rtol=1e-4, atol=1e-4, err_msg=f"{cell} {key}")
+
+
+def test_several_labels_in_a_clip(run):
+    path = run(multi_label=True, **{"data.multi_label": True})
+    assert explanations(path, "report=false") == 0
+    part = json.loads((path / "benchmark" / "explanations.json").read_text())["blocks"][0]
+    figures = {row["method"]: row["figures"] for row in part["conditions"][0]["rows"]}
+    assert figures["saliency"]["equal/input_fidelity"]["n"] == 4
+    assert figures["saliency"]["equal/mask_in_accuracy"]["mean"] is not None
