@@ -110,6 +110,8 @@ class PostHocConfig(ComponentsConfig):
     """Layers of the classifier that are read, by dotted path; an empty list takes the last three resolutions."""
     pooling: Literal["statistics", "attention", "class_attention", "max", "mean"] = "attention"
     """How the activations of a component are summed up over time."""
+    reconstruction_weight: float = 10.0
+    """Weight alpha of the reconstruction error ||X - WH||^2 in the loss."""
     fidelity_weight: float = 1.0
     """Weight of the cross-entropy between the answers of classifier and interpreter in the loss."""
     fidelity_doubled_from: int | None = None
