@@ -14,10 +14,12 @@ from configs.registry import nearest
 from interpretability.attribution.gradients import captum_attribution
 from interpretability.attribution.methods import TITLES, attribution_methods, natural_mask, passes
 from interpretability.attribution.settings import AttributionSettings, Explainer
+from interpretability.isolation import evaluation_mode
 from interpretability.listening.contamination import clip_seed
 from interpretability.listening.explained_classifier import ExplainedClassifier
 from interpretability.listening.interpretation import normalise, select
 from interpretability.listening.masks import group_masks
+from interpretability.listening.removal import on_magnitudes
 from interpretability.listening.separation_scores import random_components, random_mask
 from models.classifier import AudioClassifier
 from models.explanation import explain, require_components
@@ -80,6 +82,22 @@ def _generator(*key: str) -> torch.Generator:
     return torch.Generator().manual_seed(clip_seed(*key))
 
 
+def of_decoder(run: LoadedRun) -> Method:
+    """The mask that a trained decoder (L-MAC) makes of each clip, brought onto the scale of magnitudes."""
+    model: Any = run.model
+    settings: Any = run.config.model
+
+    def masks(question: Question) -> Answer:
+        with torch.no_grad(), evaluation_mode(run.model):
+            mask: Tensor = model.masks(question.spectrum)
+            mask = on_magnitudes(mask[:, None], question.spectrum, settings.mask_scale)[:, 0]
+        return Answer(mask, mask, mask)
+
+    guided = getattr(settings, "guided_from", None) is not None
+    name, title = ("lmac_guided", "L-MAC, fine-tuned") if guided else ("lmac", "L-MAC")
+    return Method(name, title, "baseline", masks, {"checkpoint": fingerprint(run)}, 2)
+
+
 def of_loudness() -> list[Method]:
     """Controls that ask no classifier: a random mask of equal energy, and the loudest bins."""
 
@@ -115,7 +133,7 @@ def methods_of(block: Block, settings: ExplanationsBenchmark) -> list[Method]:
     runs = block.own or ([block.stand_in] if block.stand_in is not None else [])
     for run in runs:
         found += _named(block, run, settings.threshold)
-    return [*found, *of_loudness(), *attributions(block.f, settings)]
+    return [*found, *of_loudness(), *map(of_decoder, block.decoders), *attributions(block.f, settings)]
 
 
 def _named(block: Block, run: LoadedRun, threshold: float) -> list[Method]:

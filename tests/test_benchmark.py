@@ -246,3 +246,21 @@ def test_several_labels_in_a_clip(run):
     figures = {row["method"]: row["figures"] for row in part["conditions"][0]["rows"]}
     assert figures["saliency"]["equal/input_fidelity"]["n"] == 4
     assert figures["saliency"]["equal/mask_in_accuracy"]["mean"] is not None
+
+
+def test_an_interpreter_stands_beside_the_classifier_that_it_explains(run, capsys):
+    black = run("bb", **{"model.name": "black_box"})
+    interpreter = run("ph", **{"model.name": "post_hoc", "model.explains": str(black)})
+    assert explanations(black, f"post_hoc={interpreter}", "report=false") == 0
+    part = json.loads((black / "benchmark" / "explanations.json").read_text())["blocks"][0]
+    rows = part["conditions"][0]["rows"]
+    assert [row["title"] for row in rows if row["kind"] == "own"] == [
+        "post-hoc, attention pooling",
+        "post-hoc, attention pooling, weighted",
+    ]
+    assert len(part["as_published"]) == 4
+    capsys.readouterr()
+    assert explanations(run("other"), f"post_hoc={interpreter}", "report=false") == 1
+    assert "explains neither the run nor its twin" in capsys.readouterr().err
+    assert explanations(interpreter, "report=false") == 1
+    assert "is an interpreter itself" in capsys.readouterr().err
