@@ -8,6 +8,7 @@ from torch import Tensor
 
 from interpretability.listening.clip_values import ClipValues, of_label
 from interpretability.listening.explained_classifier import ExplainedClassifier
+from interpretability.listening.separation_scores import running_sum
 
 Measure = Literal["bins", "energy"]
 """What the shares are of. Of bins, as published, whichever method puts the loud ones first scores best, even one that
@@ -95,7 +96,7 @@ def top_masks(relevance: Tensor, shares: Tensor, power: Tensor | None = None) ->
     flat = relevance.flatten(1)
     weight = torch.ones_like(flat, dtype=torch.float64) if power is None else power.flatten(1).double()
     sorted_, order = flat.sort(dim=1, descending=True)
-    reached = weight.gather(1, order).cumsum(dim=1)
+    reached = running_sum(weight.gather(1, order))
     wanted = shares * reached[:, -1:]  # (B, S)
     last = torch.searchsorted(reached, wanted * (1 - 1e-12)).clamp(max=flat.shape[1] - 1)
     level = sorted_.gather(1, last)[:, :, None]

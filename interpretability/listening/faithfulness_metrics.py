@@ -49,7 +49,8 @@ class ClipMetric(Metric):
     def compute(self) -> Tensor:
         """Mean or median over the defined clips; NaN where there is none."""
         clips = self.clips
-        return torch.tensor(clips.mean if self.summary == "mean" else clips.median, dtype=torch.float64)
+        value = clips.mean if self.summary == "mean" else clips.median
+        return torch.tensor(value, dtype=torch.float64, device=self.device)
 
 
 class TopKFidelity(ClipMetric):
@@ -200,4 +201,5 @@ class FidelityAUPRC(Metric):
     def compute(self) -> Tensor:
         """Macro mean over the classes that f decides for, or the micro area."""
         found = self.area
-        return torch.tensor(found.macro if self.average == "macro" else found.micro, dtype=torch.float64)
+        value = found.macro if self.average == "macro" else found.micro
+        return torch.tensor(value, dtype=torch.float64, device=self.device)

@@ -82,7 +82,8 @@ def fidelity_area(
         known: (B, C) bool, which entries count; None for all.
         as_published: deviations to reproduce.
     """
-    counts = torch.ones_like(decided) if known is None else known
+    decided, interpreter = decided.cpu(), interpreter.detach().cpu()  # running sums that repeat exactly are made there
+    counts = torch.ones_like(decided) if known is None else known.cpu()
     area = eleven_point_area if "eleven_points" in as_published else average_precision
     score = interpreter.double()
     classes = [(decided[:, c][counts[:, c]], score[:, c][counts[:, c]]) for c in range(decided.shape[1])]

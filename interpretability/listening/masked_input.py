@@ -120,7 +120,7 @@ def masked_accuracy(part: Tensor, target: Tensor, labels: Tensor | None = None) 
         return ClipValues(_defined(part, part, lambda p, q: (p.argmax(dim=1) == target.to(p.device)).double()))
     if labels is None:
         raise ValueError("masked accuracy of multi-label data needs the class that is explained")
-    truth, said = of_label(target, labels), of_label(part, labels)
+    truth, said = of_label(target.to(part.device), labels), of_label(part, labels)
     return ClipValues(_defined(said, said, lambda p, q: ((p > 0.5) == (truth > 0.5)).double())).where(truth >= 0)
 
 

@@ -37,6 +37,11 @@ def random_components(selected: Tensor, generator: torch.Generator) -> Tensor:
     return rank < selected.sum(dim=1, keepdim=True)
 
 
+def running_sum(values: Tensor) -> Tensor:
+    """Running sum along the last axis; made on the CPU, as CUDA has none that repeats exactly."""
+    return values.cpu().cumsum(dim=-1).to(values.device)
+
+
 def random_mask(spectrum: Tensor, energy: Tensor, generator: torch.Generator) -> Tensor:
     """Mask (B, F, T) that keeps bins of spectra (B, F, T) in random order until `energy` (B,) is reached.
 
@@ -45,7 +50,7 @@ def random_mask(spectrum: Tensor, energy: Tensor, generator: torch.Generator) ->
     power = spectrum.abs().square().flatten(1).double()
     order = torch.rand(power.shape, generator=generator).argsort(dim=1).to(power.device)
     shuffled = power.gather(1, order)
-    before = shuffled.cumsum(dim=1) - shuffled
+    before = running_sum(shuffled) - shuffled
     room = (energy.double()[:, None] - before).clamp_min(0)
     kept = torch.where(room >= shuffled, 1.0, (room / shuffled.clamp_min(TINY)).clamp(max=1).sqrt())
     return torch.zeros_like(kept).scatter_(1, order, kept).to(spectrum.abs().dtype).reshape(spectrum.shape)
