@@ -54,15 +54,16 @@ def _sections() -> Iterator[Section]:
 
 
 def _component_sections(node: str, kind: str) -> Iterator[Section]:
-    """Yield what all components of a kind share, then what each one adds."""
+    """Yield what all components of a kind share, then what each one adds or has another default for."""
     default = getattr(Config(), node).name
     shared = list(settings(BASES[kind], node))
     common = [Setting(s.key, s.annotation, default, s.sentence) if s.key == f"{node}.name" else s for s in shared]
     yield f"{node}: {summary(BASES[kind])}", common
-    keys = {item.key for item in shared}
+    known = {item.key: item.default for item in shared}
     for name in names(kind):
         config = component(kind, name).config
-        yield f"{node}.name={name}: {summary(config)}", [s for s in settings(config, node) if s.key not in keys]
+        own = [s for s in settings(config, node) if s.key not in known or known[s.key] != s.default]
+        yield f"{node}.name={name}: {summary(config)}", [s for s in own if s.key != f"{node}.name"]
 
 
 def _summary_of(group: str) -> str:
