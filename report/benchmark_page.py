@@ -89,9 +89,11 @@ def verdict(condition: Mapping[str, Any]) -> str:
         own = [row for row in rows if row["column"] == column]
         better, worse = (sum(row["verdict"] == word for row in own) for word in ("better", "worse"))
         if own:
-            behind = f", behind {worse}" if worse else ""
-            parts.append(f"{BY_KEY[column].label.lower()}: ahead of {better} of {len(own)}{behind}")
-    return "Own explanation against the attribution methods, beyond chance: " + "; ".join(parts) + "."
+            behind = f" (behind {worse})" if worse else ""
+            parts.append(f"{better} of {len(own)} on {BY_KEY[column].label.lower()}{behind}")
+    return (
+        "The best own explanation is ahead of these many attribution methods beyond chance: " + ", ".join(parts) + "."
+    )
 
 
 def _table(condition: Mapping[str, Any], energy: str, keys: Sequence[str], with_marks: bool = False) -> dict[str, Any]:

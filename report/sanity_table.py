@@ -18,12 +18,12 @@ Table = tuple[str, list[str], list[list[str]], str]
 
 def tables(result: Mapping[str, Any]) -> list[Table]:
     """Return everything that was found as tables."""
-    found = [_cascade(result), _others(result)]
+    found = [_others(result)]
     if result["seeds"]:
         found.append(_seeds(result["seeds"]))
     if result["shortcut"] is not None:
         found += _shortcut(result["shortcut"])
-    return found
+    return [*found, _cascade(result)]
 
 
 def _alike(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -124,4 +124,4 @@ def context(run: RunContents) -> dict[str, Any] | None:
         return None
     if not isinstance(result, dict) or result.get("format") != FORMAT:
         return None
-    return {"tables": tables(result)}
+    return {"tables": tables(result), "sentence": band_sentence(result["band"])}

@@ -75,7 +75,7 @@ def test_more_is_better_in_the_headline():
 def test_the_page_puts_own_rows_first_and_says_who_is_ahead():
     shown = page_context(json.loads(json.dumps(result())))["blocks"][0]
     assert [row["kind"] for row in shown["headline"]["rows"]] == ["own", "own", "baseline", "baseline", "control"]
-    assert "increase: ahead of 1 of 2" in shown["verdict"]
+    assert "1 of 2 on increase" in shown["verdict"]
     best = [row["title"] for row in shown["headline"]["rows"] if row["cells"][0]["best"]]
     assert best == ["own"]
 
