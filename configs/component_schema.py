@@ -94,7 +94,10 @@ class ByDesignConfig(ComponentsConfig):
 
 @dataclass
 class PostHocConfig(ComponentsConfig):
-    """An interpreter of a trained classifier, which stays as it is: NMF components that answer as it does."""
+    """An interpreter of a trained classifier, which stays as it is: NMF components that answer as it does.
+
+    The group `backbone` plays no part: the network that is read is the classifier's own.
+    """
 
     name: str = "post_hoc"
     """Classifier, by its registered name."""

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from callbacks.report_data import explained_clip
 from configs.errors import InputError
+from interpretability.listening.parts import shown_classes
 from models.frozen_classifier import probes
 from models.run_loading import load_run
 
@@ -26,6 +28,37 @@ def test_a_run_loads_without_the_run_it_explains(untrained_run, tmp_path):
     said = run.explain(waveform)
     torch.testing.assert_close(said.relevance.sum(dim=2), said.logits, rtol=1e-5, atol=1e-6)
     assert not torch.equal(said.logits, expected)
+
+
+def test_the_class_explained_is_that_of_the_classifier(untrained_run, tmp_path):
+    box, folder = post_hoc_run(untrained_run, tmp_path)
+    run, f = load_run(folder), load_run(box).model
+    with torch.no_grad():  # an interpreter that always says the last class, and a classifier that says the first
+        f.head[1].bias[0] += 100.0
+        run.model.classifier.head[1].bias[0] += 100.0
+        run.model.bottleneck.weight[2] = 1.0
+    waveform = probes(22050, 2)
+    said = run.explain(waveform)
+    torch.testing.assert_close(said.decision, f(waveform))
+    assert said.predictions == [("dog",), ("dog",)]
+    assert said.logits.argmax(dim=1).tolist() == [2, 2]
+    assert not said.agreed.any()
+    torch.testing.assert_close(said.probabilities, f(waveform).softmax(dim=1))
+    assert shown_classes(said.only(1)) == [0]
+    assert "the classifier itself says dog" in explained_clip(said.only(1), waveform[1], "a", "val", None).note
+
+
+def test_of_a_long_recording_the_classifier_hears_the_windows(untrained_run, tmp_path):
+    box, folder = post_hoc_run(untrained_run, tmp_path)
+    run, recording = load_run(folder), probes(60000, 1)[0]
+    said = run.explain(recording)
+    assert len(said.windows) > 1
+    windows = [recording[512 * first :][:22050] for first, _ in said.windows]
+    windows = [torch.nn.functional.pad(window, (0, 22050 - len(window))) for window in windows]
+    lengths = torch.tensor([min(22050, 60000 - 512 * first) for first, _ in said.windows])
+    expected = load_run(box).model(torch.stack(windows), lengths).mean(dim=0, keepdim=True)
+    torch.testing.assert_close(said.explained, expected, rtol=1e-4, atol=1e-4)
+    assert said.sounding(30000)[1].explained is None
 
 
 @pytest.mark.parametrize(
