@@ -47,15 +47,22 @@ def open_run(config: Config) -> RunFolder:
 
 
 def twin_config(config: Config, folder: RunFolder) -> Config:
-    """Return the configuration of the black-box twin: all the same but the model; it resumes if it was started."""
+    """Return the configuration of the black-box twin: all the same but the model; it resumes if it was started.
+
+    Where an instrument chooses the epoch, the twin's is chosen by its accuracy: it may have nothing to be measured.
+    """
     settings = component("model", TWIN).config
     shared = {field.name for field in dataclasses.fields(settings)} & set(dataclasses.asdict(config.model))
     model = settings(**{name: getattr(config.model, name) for name in shared} | {"name": TWIN})
     name = f"{folder.path.name}-{TWIN}"
     started = RunFolder(folder.path.with_name(name))
+    trainer = config.trainer
+    if hasattr(config.callbacks, trainer.monitor.partition("/")[0]):
+        trainer = dataclasses.replace(trainer, monitor="auto", within_standard_errors=None)
     return dataclasses.replace(
         config,
         model=model,
+        trainer=trainer,
         twin=False,
         run_id=name,
         output=str(folder.path.parent.parent),

@@ -71,3 +71,13 @@ def test_the_twin_differs_in_the_model_only(tmp_path: Path) -> None:
     begun = open_run(twin)
     begun.last.write_bytes(b"checkpoint")
     assert twin_config(config, folder).resume == str(begun.path)
+
+
+def test_a_twin_without_explanations_is_not_chosen_by_them(tmp_path: Path) -> None:
+    choice = ["trainer.monitor=faithfulness/input_fidelity", "trainer.within_standard_errors=1"]
+    config = compose(["callbacks.faithfulness.enabled=true", "trainer.max_epochs=7", *choice])
+    twin = twin_config(config, RunFolder(tmp_path / "a"))
+    assert (twin.trainer.monitor, twin.trainer.within_standard_errors, twin.trainer.max_epochs) == ("auto", None, 7)
+    assert config.trainer.monitor == "faithfulness/input_fidelity"
+    config.trainer.monitor = "val/loss"
+    assert twin_config(config, RunFolder(tmp_path / "a")).trainer.monitor == "val/loss"
