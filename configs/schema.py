@@ -113,12 +113,14 @@ class Config:
         """Yield one sentence per setting, or pair of settings, that cannot be used."""
         if not 0 <= self.seed < 2**32:
             yield f"seed={self.seed} must be at least 0 and below 2**32"
-        if self.twin and self.model.name in ("black_box", "post_hoc"):
+        if self.twin and self.model.name in ("black_box", "post_hoc", "lmac"):
             yield f"twin=true trains a black box beside the model; choose another model.name than {self.model.name}"
         yield from self.backbone.front_end_problems(self.front_end)
         instrument = self.trainer.monitor.partition("/")[0]
         settings = getattr(self.callbacks, instrument, None)
         if settings is not None and not settings.enabled:
             yield f"trainer.monitor={self.trainer.monitor} needs callbacks.{instrument}.enabled=true"
+        elif settings is not None and getattr(settings, "every_n_epochs", 1) == 0:
+            yield f"trainer.monitor={self.trainer.monitor} needs callbacks.{instrument}.every_n_epochs of at least 1"
         if self.run_id is not None and (not self.run_id or self.run_id in (".", "..") or "/" in self.run_id):
             yield f"run_id={self.run_id} must be the name of one folder, without '/'"

@@ -191,6 +191,14 @@ def test_a_faithful_epoch_near_the_best_accuracy_can_be_chosen(run, tmp_path):
     ("arguments", "message"),
     [
         (("trainer.monitor=faithfulness/input_fidelity",), r"needs callbacks\.faithfulness\.enabled=true"),
+        (
+            (
+                "trainer.monitor=faithfulness/input_fidelity",
+                "callbacks.faithfulness.enabled=true",
+                "callbacks.faithfulness.every_n_epochs=0",
+            ),
+            r"needs callbacks\.faithfulness\.every_n_epochs of at least 1",
+        ),
         (("trainer.within_standard_errors=1",), r"within_standard_errors=1 needs trainer\.monitor"),
         (("callbacks.faithfulness.n_clips=0",), r"callbacks\.faithfulness\.n_clips=0 must be at least 1"),
     ],
