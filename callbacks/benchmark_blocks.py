@@ -58,7 +58,7 @@ def run_paths(text: str | None) -> list[Path]:
         runs = [place for place in places if (place / "config.yaml").is_file()]
         if not runs:
             raise CommandError(f"{entry}: fits no run folder")
-        found += [place for place in runs if not place.name.endswith("-black_box")]
+        found += [place for place in runs if not place.name.endswith("-black_box")] or runs  # twins come with runs
     return found
 
 
