@@ -38,7 +38,9 @@ def shortcut_report(run: LoadedRun, settings: SanityBenchmark) -> dict[str, Any]
     if not bool(hummed.any()):
         return None
     block = Block(run.config.model.name, "", run, explained_classifier(run.model), own=[run])
-    benchmark = ExplanationsBenchmark(run=str(run.path), threshold=settings.threshold, seed=settings.seed)
+    benchmark = ExplanationsBenchmark(
+        run=str(run.path), methods=settings.methods, threshold=settings.threshold, seed=settings.seed
+    )
     methods = methods_of(block, benchmark)
     number = run.class_names.index(data.shortcut)
     rows = score_methods(block.f, methods, clips[hummed][: settings.clips], hums[hummed][: settings.clips], number)

@@ -91,6 +91,8 @@ class SanityBenchmark:
     """Runs of the same experiment with other seeds, separated by commas, whose reasons are compared with the run's."""
     clips: int = 80
     """Test clips, spread evenly over the split."""
+    methods: list[str] = field(default_factory=list)
+    """Attribution baselines that are scored on a planted shortcut, by name; an empty list takes all."""
     networks: int = 8
     """Untrained networks whose similarity to each other gives the 95 % band."""
     threshold: float = 0.2
