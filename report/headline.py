@@ -96,6 +96,7 @@ def _model_name(summary: Mapping[str, Any]) -> str:
         "by_design": "By design (this run)",
         "black_box": "Black box (this run)",
         "post_hoc": "Interpreter (this run)",
+        "lmac": "Classifier that is explained",
     }
     return names.get(str(summary.get("model")), "This run")
 

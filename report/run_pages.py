@@ -28,6 +28,8 @@ def sentence(run: RunContents) -> str:
         return f"A classifier{classes}{data}; each of its scores is a sum of {parts} that can be played one by one."
     if kind == "post_hoc":
         return _of_interpreter(run, data)
+    if kind == "lmac":
+        return _of_masks(run, data)
     names = {"black_box": "A black-box classifier", "": "A classifier"}
     return f"{names.get(str(kind), f'A {kind} classifier')}{classes}{data}."
 
@@ -40,6 +42,15 @@ def _of_interpreter(run: RunContents, data: str) -> str:
     share = f", which answer as it does in {100 * fidelity:.0f} % of the test clips" if fidelity is not None else ""
     named = f"run {explained.parent.name}/{explained.name}" if explained.name else "a classifier"
     return f"An interpreter of {named}{data}: {count} components that can be played one by one{share}."
+
+
+def _of_masks(run: RunContents, data: str) -> str:
+    """Say what masks explain and how often what they keep is heard as the whole."""
+    explained = Path(str(run.config.get("model.explains", "")))
+    named = f"run {explained.parent.name}/{explained.name}" if explained.name else "a classifier"
+    alike = run.summary.get("test/input_fidelity")
+    share = f"; it hears {100 * alike:.0f} % of the test clips alike through them" if alike is not None else ""
+    return f"Listenable masks (L-MAC) of {named}{data}{share}."
 
 
 def dataset(run: RunContents) -> str:

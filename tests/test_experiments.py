@@ -24,7 +24,7 @@ def explained_box(experiment, untrained_run):
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path, untrained_run):
     arguments = [f"experiment={experiment}"] + ["data.root=x"] * ("scenes" not in experiment)
-    if "post_hoc" in experiment:
+    if "post_hoc" in experiment or "lmac" in experiment:
         arguments.append(f"model.explains={explained_box(experiment, untrained_run)}")
     config = compose(arguments)
     multi_label = bool(getattr(config.data, "multi_label", False))
@@ -38,6 +38,8 @@ def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path, untra
     output = model.training_step(batch, 0)
     output["loss"].backward()
     assert all(torch.isfinite(term) for term in output["terms"].values())
-    first = model.bottleneck.decoder if "post_hoc" in experiment else getattr(model, "backbone", model)
+    first = getattr(model, "backbone", model)
+    if "post_hoc" in experiment or "lmac" in experiment:
+        first = getattr(model, "bottleneck", model).decoder
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in first.parameters())
     assert model.eval()(batch.waveform).shape == (2, 3)
