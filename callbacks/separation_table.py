@@ -1,7 +1,8 @@
 """How well a run's interpretations pick the source out of a mixture: `python -m callbacks.separation_table RUN`.
 
 For sound scenes, whose clean sources are known: gain of the class interpretation over the mixture in SI-SDR, beside
-random components at equal count, a random mask of equal energy, and the ideal mask.
+random components at equal count, a random mask of equal energy, and the ideal mask; with masks from W H and with masks
+fitted to the clip.
 """
 
 import csv
@@ -20,8 +21,10 @@ from report.summary_table import print_summary
 
 CLIPS_AT_ONCE = 8
 ROWS = {
-    "class interpretation": "gain",
-    "random components, equal count": "gain_random_components",
+    "class interpretation, fitted to the clip": "gain_fitted",
+    "random components, fitted likewise": "gain_fitted_random_components",
+    "class interpretation, from W H": "gain",
+    "random components, from W H": "gain_random_components",
     "random mask, equal energy": "gain_random_mask",
     "ideal mask": "gain_ideal_mask",
 }
@@ -76,7 +79,8 @@ def main(arguments: Sequence[str]) -> int:
         "clips": len(names),
         "median SI-SDR of the mixture, dB": scores.mixture.median(),
         "median number of components": scores.n_components.median(),
-        "median share of the ideal mask's gain": scores.share.nanmedian(),
+        "median share of the ideal mask's gain, fitted": scores.share_fitted.nanmedian(),
+        "median share of the ideal mask's gain, from W H": scores.share.nanmedian(),
         "energy inside the source's time": scores.inside.nanmean(),
         "the same of the mixture": scores.inside_mixture.nanmean(),
         "area under the curve in time": scores.area.nanmean(),

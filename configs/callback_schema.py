@@ -51,8 +51,8 @@ class ListeningConfig(CallbackConfig):
     """Components heard one by one for each clip, those that speak most for the predicted class."""
     threshold: float = 0.2
     """Relevance, relative to a clip's largest, above which a component belongs to the interpretation of a class."""
-    masks: Literal["magnitude", "as_published"] = "magnitude"
-    """What masks act on: the complex STFT, where parts add up to the clip, or log-magnitudes as in the paper's code."""
+    masks: Literal["magnitude", "fitted", "as_published"] = "magnitude"
+    """Masks from W H on the STFT, fitted to the clip (isolates classes better), or on log-magnitudes as published."""
     survey_clips: int = 400
     """Validation clips from which, at the end, the relevance of each class and the typical sounds are taken."""
     excerpt_seconds: float = 1.0

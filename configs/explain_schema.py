@@ -23,8 +23,8 @@ class ExplainConfig:
     """Classes to explain, by name; an empty list takes those predicted."""
     components: str = "3"
     """Components heard one by one for each class: a number of the most relevant ones, or all."""
-    masks: Literal["magnitude", "as_published"] = "magnitude"
-    """What masks act on: the complex STFT, where parts add up to the clip, or log-magnitudes as in the paper's code."""
+    masks: Literal["magnitude", "fitted", "as_published"] = "magnitude"
+    """Masks from W H on the STFT, fitted to the clip (isolates classes better), or on log-magnitudes as published."""
     mute: list[int] = field(default_factory=list)
     """Components that are silenced in the decision before anything is explained."""
     save: str | None = None

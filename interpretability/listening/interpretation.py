@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from interpretability.listening.decision_audit import TINY
+from interpretability.listening.fitted_masks import fitted_group_masks
 from interpretability.listening.masks import MaskScale, apply_masks, component_masks, group_masks
 
 THRESHOLD = 0.2
@@ -67,8 +68,8 @@ class GlobalRelevance:
 class Interpretation:
     """B decisions made of components, and the sound of any part of the clips they were made on.
 
-    Audio has the level of the input, `n_samples` samples at `sample_rate` Hz. With `scale="magnitude"` the sound of a
-    class and its rest add up to the clip.
+    Audio has the level of the input, `n_samples` samples at `sample_rate` Hz. The sound of a class and its rest add
+    up to the clip, but for `scale="as_published"`.
 
     Attributes:
         class_names: of the C classes; methods take a class by name or number.
@@ -213,10 +214,14 @@ class Interpretation:
     def render(self, gains: Tensor, remainder: int | None = None) -> Tensor:
         """Sound (B, G, N) of G groups that take `gains` (B, G, K) of each component.
 
-        Group number `remainder` also takes what no component holds (bins where W H = 0).
+        Group number `remainder` also takes what no component holds (bins where W H = 0); with `scale="fitted"` it takes
+        what the other groups leave.
         """
-        masks = group_masks(self.dictionary, self.activations, gains.to(self.activations), remainder)
-        return self._sound(masks)
+        gains = gains.to(self.activations)
+        if self.scale == "fitted":
+            fitted = fitted_group_masks(self.spectrum, self.dictionary, self.activations, gains, remainder)
+            return self._sound(fitted)
+        return self._sound(group_masks(self.dictionary, self.activations, gains, remainder))
 
     def class_sound(self, label: str | int, threshold: float | None = None) -> Tensor:
         """Sound (B, N) of the components selected for a class: why the model says so."""
@@ -224,10 +229,14 @@ class Interpretation:
 
     def rest_sound(self, label: str | int, threshold: float | None = None) -> Tensor:
         """Sound (B, N) of the components not selected for a class, and of what no component holds."""
-        return self.render(~self.selected(label, threshold)[:, None], remainder=0)[:, 0]
+        chosen = self.selected(label, threshold)
+        return self.render(torch.stack([chosen, ~chosen], dim=1), remainder=1)[:, 1]
 
     def component_sound(self, components: Sequence[int] | Tensor | None = None, chunk: int = 16) -> Tensor:
-        """Sound (B, n, N) of single components, numbered for all clips (n,) or for each (B, n); None takes all K."""
+        """Sound (B, n, N) of single components, numbered for all clips (n,) or for each (B, n); None takes all K.
+
+        A single component is always what its own atom takes: masks from W H.
+        """
         numbers = torch.as_tensor(range(self.n_components) if components is None else components)
         numbers = numbers.to(self.activations.device)
         parts = component_masks(self.dictionary, self.activations, numbers, chunk)

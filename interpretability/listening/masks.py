@@ -12,9 +12,10 @@ from torch import Tensor
 
 from interpretability.listening.decision_audit import TINY
 
-MaskScale = Literal["magnitude", "as_published"]
-"""`magnitude`: masks act on the complex STFT, and parts add up to the clip. `as_published`: on log(1 + |S|), as in the
-authors' code; parts then do not add up."""
+MaskScale = Literal["magnitude", "fitted", "as_published"]
+"""`magnitude`: masks act on the complex STFT, and parts add up to the clip. `fitted`: so they do, but the masks of classes
+and of their rest have the decision's timing and spectra fitted to the clip (`fitted_masks`). `as_published`: masks act on
+log(1 + |S|), as in the authors' code; parts then do not add up."""
 
 
 def rebuilt(dictionary: Tensor, activations: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,7 +68,7 @@ def component_masks(
 def apply_masks(spectrum: Tensor, masks: Tensor, scale: MaskScale = "magnitude") -> Tensor:
     """Complex parts (B, G, F, T) that masks (B, G, F, T) take from spectra (B, F, T); the phase stays the clip's."""
     whole = spectrum[:, None]
-    if scale == "magnitude":
+    if scale != "as_published":
         return masks * whole
     magnitude = whole.abs()
     taken = torch.expm1(masks * torch.log1p(magnitude))

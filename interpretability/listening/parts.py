@@ -40,16 +40,18 @@ def parts(said: Interpretation, classes: Sequence[int], components: Sequence[int
     The rest is what none of `classes` selects, with what no component holds: with one class, both add up to the clip.
     Of a long recording as many parts as memory allows are rendered at a time.
     """
-    at_once = max(1, FRAMES_AT_ONCE // said.activations.shape[-1])
+    at_once = components_at_once = max(1, FRAMES_AT_ONCE // said.activations.shape[-1])
     chosen = torch.stack([said.selected(label)[0] for label in classes])  # (classes, K)
     gains = torch.cat([chosen, ~chosen.any(dim=0, keepdim=True)])
+    if said.scale == "fitted":  # groups are fitted against each other
+        at_once = max(at_once, len(gains))
     for start in range(0, len(gains), at_once):
         group = gains[start : start + at_once]
         is_last = start + len(group) == len(gains)
         for place, sound in enumerate(said.render(group[None], len(group) - 1 if is_last else None)[0], start):
             is_rest = place == len(classes)
             yield Part("rest" if is_rest else "class", None if is_rest else classes[place], sound)
-    for start in range(0, len(components), at_once):
-        numbers = components[start : start + at_once]
+    for start in range(0, len(components), components_at_once):
+        numbers = components[start : start + components_at_once]
         for number, sound in zip(numbers, said.component_sound(numbers)[0], strict=True):
             yield Part("component", number, sound)

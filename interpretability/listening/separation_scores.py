@@ -1,7 +1,8 @@
 """Where the clean sources are known: how much of a class's source its interpretation holds, and when.
 
-Every gain stands beside three others on the same clip: as many components drawn at random, a random mask of equal
-energy, and the best mask there is, computed from the source itself, which is the ceiling of all masks.
+Every gain stands beside others on the same clip: as many components drawn at random, a random mask of equal energy, and
+the best mask there is, computed from the source itself, which is the ceiling of all masks. The gain of masks fitted to
+the clip stands beside that of masks fitted in the same way to components drawn at random.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from interpretability.listening.decision_audit import TINY
+from interpretability.listening.fitted_masks import fitted_group_masks
 from interpretability.listening.interpretation import Interpretation, normalise, select
 from interpretability.listening.masks import group_masks
 
@@ -95,7 +97,7 @@ def area_under_curve(score: Tensor, active: Tensor) -> Tensor:
 class SeparationScores(NamedTuple):
     """Scores (B,) of interpretations; gains in dB of SI-SDR over that of the mixture.
 
-    `share`: `gain` over `gain_ideal_mask`, how much of what masks can do is done. `inside` and `area`: share of the
+    `gain` is that of masks from W H, `gain_fitted` that of `fitted_masks`. `share`: `gain` over `gain_ideal_mask`, how much of what masks can do is done. `inside` and `area`: share of the
     interpretation's energy in frames in which the source is active, and how well its frame energy tells them from the
     others; the same for the mixture, and the share of frames that are active, stand beside them.
     """
@@ -103,9 +105,12 @@ class SeparationScores(NamedTuple):
     mixture: Tensor
     gain: Tensor
     gain_random_components: Tensor
+    gain_fitted: Tensor
+    gain_fitted_random_components: Tensor
     gain_random_mask: Tensor
     gain_ideal_mask: Tensor
     share: Tensor
+    share_fitted: Tensor
     n_components: Tensor
     inside: Tensor
     inside_mixture: Tensor
@@ -139,17 +144,22 @@ def separation_scores(
     masks = group_masks(said.dictionary, said.activations, gains)
     energy = frame_energy(masks[:, 0] * spectrum)
     others = [random_mask(spectrum, energy.sum(dim=1), generator), ideal_mask(source_spectrum, spectrum)]
-    parts = torch.cat([masks, torch.stack(others, dim=1), torch.ones_like(masks[:, :1])], dim=1) * spectrum[:, None]
-    scores = si_sdr(said.inverse(parts, said.n_samples), source[:, None].expand(-1, 5, -1))
-    gain = scores[:, :4] - scores[:, 4:]
+    # one by one, as two groups fitted together would have to share the clip
+    fitted = [fitted_group_masks(spectrum, said.dictionary, said.activations, gains[:, g : g + 1]) for g in range(2)]
+    tried = torch.cat([masks, *fitted, torch.stack(others, dim=1), torch.ones_like(masks[:, :1])], dim=1)
+    scores = si_sdr(said.inverse(tried * spectrum[:, None], said.n_samples), source[:, None].expand(-1, 7, -1))
+    gain = scores[:, :6] - scores[:, 6:]
     whole, active = frame_energy(spectrum), activity(frame_energy(source_spectrum))
     return SeparationScores(
-        mixture=scores[:, 4],
+        mixture=scores[:, 6],
         gain=gain[:, 0],
         gain_random_components=gain[:, 1],
-        gain_random_mask=gain[:, 2],
-        gain_ideal_mask=gain[:, 3],
-        share=gain[:, 0] / gain[:, 3],
+        gain_fitted=gain[:, 2],
+        gain_fitted_random_components=gain[:, 3],
+        gain_random_mask=gain[:, 4],
+        gain_ideal_mask=gain[:, 5],
+        share=gain[:, 0] / gain[:, 5],
+        share_fitted=gain[:, 2] / gain[:, 5],
         n_components=chosen.sum(dim=1),
         inside=share_inside(energy, active),
         inside_mixture=share_inside(whole, active),
