@@ -13,9 +13,9 @@ from torch import Tensor
 from interpretability.listening.decision_audit import TINY
 
 MaskScale = Literal["magnitude", "fitted", "as_published"]
-"""`magnitude`: masks act on the complex STFT, and parts add up to the clip. `fitted`: so they do, but the masks of classes
-and of their rest have the decision's timing and spectra fitted to the clip (`fitted_masks`). `as_published`: masks act on
-log(1 + |S|), as in the authors' code; parts then do not add up."""
+"""`magnitude`: masks act on the complex STFT, and parts add up to the clip. `fitted`: so they do, but the masks of
+classes and of their rest have the decision's timing and spectra fitted to the clip (`fitted_masks`). `as_published`:
+masks act on log(1 + |S|), as in the authors' code; parts then do not add up."""
 
 
 def rebuilt(dictionary: Tensor, activations: Tensor) -> tuple[Tensor, Tensor]:

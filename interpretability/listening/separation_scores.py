@@ -97,9 +97,10 @@ def area_under_curve(score: Tensor, active: Tensor) -> Tensor:
 class SeparationScores(NamedTuple):
     """Scores (B,) of interpretations; gains in dB of SI-SDR over that of the mixture.
 
-    `gain` is that of masks from W H, `gain_fitted` that of `fitted_masks`. `share`: `gain` over `gain_ideal_mask`, how much of what masks can do is done. `inside` and `area`: share of the
-    interpretation's energy in frames in which the source is active, and how well its frame energy tells them from the
-    others; the same for the mixture, and the share of frames that are active, stand beside them.
+    `gain`: by masks from W H; `gain_fitted`: by `fitted_masks`. `share` and `share_fitted`: these over
+    `gain_ideal_mask`, how much of what masks can do is done. `inside` and `area`: share of the interpretation's energy
+    (masks from W H) in frames in which the source is active, and how well its frame energy tells them from the others;
+    the same for the mixture, and the share of frames that are active, stand beside them.
     """
 
     mixture: Tensor

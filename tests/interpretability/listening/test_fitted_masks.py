@@ -51,7 +51,7 @@ def test_the_part_that_moves_with_the_components_is_found_where_flat_atoms_canno
 
 
 def test_a_random_envelope_finds_less() -> None:
-    source, mixture, spectrum, dictionary, activations = planted()
+    source, _, spectrum, dictionary, activations = planted()
     shuffled = activations.clone()
     shuffled[0, 0] = shuffled[0, 0, torch.randperm(shuffled.shape[-1], generator=torch.Generator().manual_seed(1))]
     found = [
