@@ -10,6 +10,7 @@ from callbacks.recording_files import Recording, audio_files, read_recording
 from callbacks.report_data import explained_model
 from configs.errors import CommandError, InputError
 from configs.explain_schema import ExplainConfig
+from configs.plain import to_yaml
 from configs.registry import nearest
 from datamodules.audio_files import BadClip
 from interpretability.listening.interpretation import Interpretation
@@ -20,6 +21,7 @@ from models.run_loading import LoadedRun, load_run
 from report.array_file import file_name
 from report.build import build
 from report.explained import save_model
+from report.run_folder import replace_file
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,14 @@ def _output_of(settings: ExplainConfig, run: LoadedRun) -> Path:
     return folder / "explanations" / file_name(Path(settings.audio).resolve().name)
 
 
-def _report(run: LoadedRun, output: Path) -> Path | None:
-    """Build the report; a checkpoint outside of a run folder has none, as nothing is known of its training."""
+def _report(run: LoadedRun, output: Path) -> Path:
+    """Build the report; of a checkpoint outside of a run folder only its configuration is known of the training."""
     folders = [run.path, *run.path.parents[:2]]
     folder = next((path for path in folders if (path / "config.yaml").is_file()), None)
-    return None if folder is None else build(folder, output / "report", explanations=output)
+    if folder is None:
+        folder = output
+        replace_file(output / "config.yaml", to_yaml(run.config).encode())
+    return build(folder, output / "report", explanations=output)
 
 
 def summary(said: Interpretation) -> str:

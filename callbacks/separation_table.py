@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch.nn.functional import one_hot
 
 from configs.errors import CommandError, InputError
 from datamodules.audio_datamodule import AudioDataModule
@@ -32,8 +33,8 @@ ROWS = {
 
 def score_run(
     path: str | Path, n_clips: int | None = None, threshold: float = 0.2
-) -> tuple[SeparationScores, list[str]]:
-    """Score the test clips of a run on sound scenes, each for its true class; names of the clips beside.
+) -> tuple[SeparationScores, list[tuple[str, str]]]:
+    """Score the test clips of a run on sound scenes, each for every class it holds; names of clip and class beside.
 
     Raises:
         InputError: A run without components, or data without clean sources.
@@ -49,15 +50,17 @@ def score_run(
     for start in range(0, min(total, n_clips or total), CLIPS_AT_ONCE):
         indices = range(start, min(start + CLIPS_AT_ONCE, n_clips or total, total))
         batch = data.batch("test", indices, stems=True)
-        if batch.stems is None or batch.target.ndim != 1:
-            raise InputError(f"{path}: separation needs single-label data with clean sources (data.name=sound_scenes)")
-        stems = batch.stems[torch.arange(len(batch)), batch.target]
-        peak = batch.waveform.abs().amax(dim=-1, keepdim=True)
-        said = explain(model, batch.waveform, threshold=threshold)
+        if batch.stems is None:
+            raise InputError(f"{path}: separation needs data with clean sources (data.name=sound_scenes)")
+        held = one_hot(batch.target, len(run.class_names)) if batch.target.ndim == 1 else batch.target
+        rows, classes = held.nonzero(as_tuple=True)  # a clip of several classes is explained for each
+        clips, stems = batch.waveform[rows], batch.stems[rows, classes]
+        said = explain(model, clips, threshold=threshold)
         with torch.no_grad():
-            heard = model.front_end.stft(stems / peak)
-            found.append(separation_scores(said, stems, heard, batch.target, generator))
-        names += [data.clip("test", index).name for index in indices]
+            heard = model.front_end.stft(stems / clips.abs().amax(dim=-1, keepdim=True))
+            found.append(separation_scores(said, stems, heard, classes, generator))
+        pairs = zip(rows.tolist(), classes.tolist(), strict=True)
+        names += [(data.clip("test", indices[row]).name, run.class_names[label]) for row, label in pairs]
     return SeparationScores(*(torch.cat(values) for values in zip(*found, strict=True))), names
 
 
@@ -76,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         rows.append({"mask": label, "median gain dB": middle, "quartiles dB": f"{low:.1f} to {high:.1f}"})
     print_summary(rows)
     facts: dict[str, float | torch.Tensor] = {
-        "clips": len(names),
+        "clips and classes": len(names),
         "median SI-SDR of the mixture, dB": scores.mixture.median(),
         "median number of components": scores.n_components.median(),
         "median share of the ideal mask's gain, fitted": scores.share_fitted.nanmedian(),
@@ -90,8 +93,8 @@ def main(arguments: Sequence[str]) -> int:
     target = Path(arguments[0]) / "separation.csv"
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["clip", *SeparationScores._fields])
-        writer.writerows([name, *values] for name, *values in zip(names, *(f.tolist() for f in scores), strict=True))
+        writer.writerow(["clip", "class", *SeparationScores._fields])
+        writer.writerows([*name, *values] for name, *values in zip(names, *(f.tolist() for f in scores), strict=True))
     return 0
 
 

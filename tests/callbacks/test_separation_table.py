@@ -5,8 +5,9 @@ import csv
 import numpy as np
 
 import train
-from callbacks.separation_table import main
+from callbacks.separation_table import main, score_run
 from configs.compose import compose
+from configs.plain import load_yaml_config
 
 SMALL = [
     "data.n_train=24",
@@ -26,10 +27,23 @@ SMALL = [
 ]
 
 
-def test_every_test_clip_is_scored(tmp_path, capsys):
+def trained(tmp_path, experiment):
     places = [f"output={tmp_path / 'runs'}", f"data.cache_dir={tmp_path / 'cache'}", "run_id=r"]
-    train.train(compose(["experiment=sound_scenes_by_design", *SMALL, *places]))
-    run = tmp_path / "runs" / "sound_scenes_by_design" / "r"
+    train.train(compose([f"experiment={experiment}", *SMALL, *places]))
+    return tmp_path / "runs" / experiment / "r"
+
+
+def test_a_clip_of_several_classes_is_scored_for_each(tmp_path):
+    run = trained(tmp_path, "sound_scenes_multilabel_by_design")
+    scores, names = score_run(run, n_clips=6)
+    clips = train.build_datamodule(load_yaml_config(run / "config.yaml")).batch("test", range(6))
+    assert len(names) == len(set(names)) == int(clips.target.sum())
+    assert len(scores.gain) == len(names)
+    assert bool((scores.gain_ideal_mask > scores.gain_random_mask).all())
+
+
+def test_every_test_clip_is_scored(tmp_path, capsys):
+    run = trained(tmp_path, "sound_scenes_by_design")
     assert main([str(run)]) == 0
     assert "class interpretation" in capsys.readouterr().out
     rows = list(csv.DictReader((run / "separation.csv").open()))
