@@ -7,6 +7,7 @@ from torch import Tensor
 
 from callbacks.benchmark_cell import Answer, Method, Question, energy_of
 from interpretability.listening.contamination import clip_seed
+from interpretability.listening.fitted_masks import fitted_group_masks
 from interpretability.listening.interpretation import normalise, select
 from interpretability.listening.masks import group_masks
 from interpretability.listening.separation_scores import random_components, random_mask
@@ -24,10 +25,10 @@ def class_relevance(model: Model, question: Question) -> tuple[Tensor, Tensor, T
 
 
 def of_components(model: Model, threshold: float) -> list[tuple[str, Method]]:
-    """Both explanations of a model with components, by suffix of their names, and random components as a control.
+    """The explanations of a model with components, by suffix of their names, and random components as a control.
 
     `selected` takes the components above the threshold whole, as published; `weighted` takes each one that speaks for
-    the class by its relevance.
+    the class by its relevance; `fitted` takes the selected ones with spectra fitted to the clip.
     """
 
     def selected(question: Question) -> Answer:
@@ -39,6 +40,12 @@ def of_components(model: Model, threshold: float) -> list[tuple[str, Method]]:
     def weighted(question: Question) -> Answer:
         relevance, W, H = class_relevance(model, question)
         mask = group_masks(W, H, relevance.clamp_min(0)[:, None])[:, 0]
+        return Answer(mask, mask, mask)
+
+    def fitted(question: Question) -> Answer:
+        relevance, W, H = class_relevance(model, question)
+        gains = select(relevance, threshold).to(H)[:, None]
+        mask = fitted_group_masks(question.spectrum, W, H, gains)[:, 0]
         return Answer(mask, mask, mask)
 
     def at_random(question: Question) -> Answer:
@@ -55,6 +62,7 @@ def of_components(model: Model, threshold: float) -> list[tuple[str, Method]]:
     return [
         ("", Method("selected", "selected components", "own", selected, settings)),
         (", weighted", Method("weighted", "components by relevance", "own", weighted, settings)),
+        (", fitted", Method("fitted", "selected components, fitted to the clip", "own", fitted, settings, 30)),
         (
             ", random ones",
             Method("random_components", "random components, equal count", "control", at_random, settings),

@@ -257,6 +257,7 @@ def test_an_interpreter_stands_beside_the_classifier_that_it_explains(run, capsy
     assert [row["title"] for row in rows if row["kind"] == "own"] == [
         "post-hoc, attention pooling",
         "post-hoc, attention pooling, weighted",
+        "post-hoc, attention pooling, fitted",
     ]
     assert len(part["as_published"]) == 4
     capsys.readouterr()
