@@ -43,17 +43,17 @@ class ListeningConfig(CallbackConfig):
 
     enabled: bool = True
     """Whether the callback runs."""
-    n_clips: int = 4
+    n_clips: int = 3
     """Validation clips listened to, always the same: one of each class first."""
-    every_n_epochs: int = 5
-    """Epochs between two points; before the first of them also epochs 1, 2 and 4. 0 listens at the end only."""
+    every_n_epochs: int = 30
+    """Epochs between two points; before the first of them also epochs 1, 2, 4, 8 ... 0 listens at the end only."""
     strongest: int = 3
     """Components heard one by one for each clip, those that speak most for the predicted class."""
     threshold: float = 0.2
     """Relevance, relative to a clip's largest, above which a component belongs to the interpretation of a class."""
     masks: Literal["magnitude", "fitted", "as_published"] = "magnitude"
     """Masks from W H on the STFT, fitted to the clip (isolates classes better), or on log-magnitudes as published."""
-    survey_clips: int = 400
+    survey_clips: int = 300
     """Validation clips from which, at the end, the relevance of each class and the typical sounds are taken."""
     excerpt_seconds: float = 1.0
     """Length of the most typical sound of a component."""

@@ -108,7 +108,7 @@ def test_multi_label_runs_are_heard_too(tmp_path, cache):
     folder = run(tmp_path, cache, *ON, "data.multi_label=true", "trainer.max_epochs=1")
     found = load_explanations(folder)
     assert found.model.prior is not None
-    assert len(found.clips) == 4
+    assert len(found.clips) == 3
 
 
 def test_wandb_gets_sounds_and_pictures_within_the_run_folder(tmp_path, cache):
