@@ -1,6 +1,7 @@
 """README and CONTRIBUTING hold what they promise: commands run, examples work, settings, targets and files exist."""
 
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -16,12 +17,15 @@ import numpy as np
 import pytest
 
 from configs import registry
+from configs.benchmark_schema import ExplanationsBenchmark, SanityBenchmark
 from configs.compose import Printout, compose, parse, to_yaml
+from configs.explain_schema import ExplainConfig
 from configs.fields import settings
 from configs.layers import flatten
 from configs.merge import node_types
 from configs.plain import to_plain
 from configs.schema import Config
+from configs.script_line import script_settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("configs", "datamodules", "models", "callbacks", "interpretability", "report")
@@ -65,6 +69,17 @@ def modules(name: str, folder: Path) -> list[Path]:
         new += [] if path.exists() else [path]
         path.write_text(path.read_text() + "\n\n" + block if path.exists() else block.partition("\n")[2])
     return new
+
+
+def test_the_commands_of_the_other_scripts_are_right() -> None:
+    fenced = [line for block in blocks("README.md", "bash") for line in block.splitlines()]
+    lines = [line for line in dict.fromkeys(fenced) if line.startswith(("python benchmark.py", "python explain.py"))]
+    schemas = {"explanations": ExplanationsBenchmark, "sanity": SanityBenchmark}
+    assert {line.split()[2] for line in lines} >= set(schemas)
+    for line in lines:
+        script, *words = shlex.split(line)[1:]
+        schema = schemas[words.pop(0)] if script == "benchmark.py" else ExplainConfig
+        assert dataclasses.is_dataclass(script_settings(schema, "", words))
 
 
 @pytest.fixture
