@@ -119,13 +119,22 @@ class PostHocConfig(ComponentsConfig):
     """Weight of the cross-entropy between the answers of classifier and interpreter in the loss."""
     fidelity_doubled_from: int | None = None
     """Epoch, counted from 0, from which the fidelity weighs twice as much (20 in the paper's code); none: never."""
+    masking_weight: float = 0.0
+    """Weight of hearing the masked clip again: what the components of the decided class keep must be decided the same,
+    and the rest must not."""
+    kept_energy_weight: float = 0.5
+    """Weight, within that, of the share of a clip's energy that these components keep."""
+    mixture_share: float = 0.0
+    """Share of the training clips that are mixed with another one, both equally loud."""
     control: Literal["none", "random_dictionary"] = "none"
     """Control to train in place of the interpreter: random atoms, as many as the dictionary has."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from super().problems()
-        yield from at_least(self, "model", 0, ("fidelity_weight", "fidelity_doubled_from"))
+        weights = ("fidelity_weight", "fidelity_doubled_from", "masking_weight", "kept_energy_weight")
+        yield from at_least(self, "model", 0, weights)
+        yield from within(self, "model", 0, 1, ("mixture_share",))
         yield from at_least(self, "model", 1, ("classifier_rate",))
         if not self.explains:
             yield (

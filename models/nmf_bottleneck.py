@@ -21,6 +21,7 @@ class BottleneckOutput(NamedTuple):
     `logits` (B, C), the sum over statistics and components of `NMFBottleneck.contributions`, plus the class prior.
     `auxiliary` (B, C): logits of the trunk's own head, which only exist while training and decide nothing.
     `explained` (B, C): logits of the classifier that an interpreter explains; None by design.
+    `unmuted` (B, P, K): `pooled` before components are muted, which only training does.
     """
 
     activations: Tensor
@@ -28,6 +29,7 @@ class BottleneckOutput(NamedTuple):
     logits: Tensor
     auxiliary: Tensor | None = None
     explained: Tensor | None = None
+    unmuted: Tensor | None = None
 
 
 class NMFBottleneck(nn.Module):
@@ -94,7 +96,7 @@ class NMFBottleneck(nn.Module):
 
     def decide(self, activations: Tensor, mask: Tensor | None, context: Tensor | None = None) -> BottleneckOutput:
         """Decision on activations (B, K, T), of which `mask` (B, T) holds sound; nothing else of the clip is seen."""
-        pooled = self.pooling(activations / self.scale[:, None], mask, context)
+        pooled = unmuted = self.pooling(activations / self.scale[:, None], mask, context)
         if self.training and self.dropout:  # whole components are muted, as a listener of the explanation may do
             heard = nn.functional.dropout(torch.ones_like(pooled[:, :1]), self.dropout)
             pooled = pooled * heard
@@ -102,7 +104,8 @@ class NMFBottleneck(nn.Module):
             logits = torch.einsum("ck,bck->bc", self.weight[:, 0], pooled)
         else:
             logits = torch.einsum("cpk,bpk->bc", self.weight, pooled)
-        return BottleneckOutput(activations, pooled, logits if self.prior is None else logits + self.prior)
+        logits = logits if self.prior is None else logits + self.prior
+        return BottleneckOutput(activations, pooled, logits, unmuted=unmuted)
 
     def contributions(self, pooled: Tensor) -> Tensor:
         """Terms of the sum (B, C, P, K) that make up the logits; P = 1 where attention is per class."""

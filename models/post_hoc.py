@@ -16,6 +16,7 @@ from models.classifier_sources import load_frozen, rebuild
 from models.component_classifier import ComponentClassifier
 from models.fidelity_metric import FidelityMetric
 from models.layer_taps import find_taps
+from models.masked_hearing import masking_terms, soft_selection, with_mixtures
 from models.nmf_bottleneck import BottleneckOutput, NMFBottleneck
 from models.nmf_dictionary import Dictionary
 from models.nmf_learning import random_dictionary
@@ -112,7 +113,40 @@ class PostHocInterpreter(ComponentClassifier):
         weight = self.settings.fidelity_weight * (2 if doubled is not None and self.current_epoch >= doubled else 1)
         assert response.explained is not None  # noqa: S101 - narrows the type
         fidelity = weight * infidelity(response.logits.float(), response.explained, self.multi_label)
-        return {"fidelity": fidelity} | self.component_terms(response.activations, analysis)
+        terms = {"fidelity": fidelity} | self.component_terms(response.activations, analysis)
+        return terms | self.masked_terms(response, analysis) if self.settings.masking_weight else terms
+
+    def masked_terms(self, response: BottleneckOutput, analysis: Analysis) -> dict[str, Tensor]:
+        """What f says of the parts that components keep and leave of clips; every other clip while training, for time.
+
+        The class explained is the one f decides for, of several (multi-label) the likeliest.
+        """
+        settings, some = self.settings, slice(None, None, 2 if self.training else 1)
+        assert response.explained is not None and response.unmuted is not None  # noqa: S101, PT018 - narrows the types
+        labels = response.explained[some].argmax(dim=1)
+        n_frames, frames = (
+            None if of is None else of[some].repeat_interleave(2, 0) for of in (analysis.n_frames, analysis.mask)
+        )
+
+        def hear(parts: Tensor) -> Tensor:
+            heard = Analysis(parts, self.front_end.features(parts), n_frames, frames)
+            return self.frozen.respond(heard, self.front_end)
+
+        with torch.autocast(response.logits.device.type, enabled=False):
+            relevance = self.bottleneck.contributions(response.unmuted[some].float()).sum(dim=2)
+            gains = soft_selection(relevance[torch.arange(len(labels), device=labels.device), labels])
+            dictionary, H = self.bottleneck.dictionary, response.activations[some].float()
+            found = masking_terms(hear, analysis.spectrum[some], dictionary, H, gains, labels, self.multi_label)
+        weight = settings.masking_weight
+        return {
+            "masked_in": weight * found.kept,
+            "masked_out": weight * found.left,
+            "kept_energy": weight * settings.kept_energy_weight * found.energy,
+        }
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """One step, on mixtures too where the settings ask for them."""
+        return super().training_step(with_mixtures(batch, self.settings.mixture_share), batch_idx)
 
     def evaluate(self, batch: Batch, split: str, metrics: MetricCollection) -> tuple[Analysis, BottleneckOutput]:
         """Update the split's metrics: accuracy of the interpreter, its fidelity and, in the test, f's own accuracy."""
