@@ -120,8 +120,7 @@ class PostHocConfig(ComponentsConfig):
     fidelity_doubled_from: int | None = None
     """Epoch, counted from 0, from which the fidelity weighs twice as much (20 in the paper's code); none: never."""
     masking_weight: float = 0.0
-    """Weight of hearing the masked clip again: what the components of the decided class keep must be decided the same,
-    and the rest must not."""
+    """Weight of hearing masked clips: what the decided class's components keep must be decided so, the rest not."""
     kept_energy_weight: float = 0.5
     """Weight, within that, of the share of a clip's energy that these components keep."""
     mixture_share: float = 0.0

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datamodules.batch import Batch
 from interpretability.listening.contamination import mix
-from interpretability.listening.interpretation import THRESHOLD, normalise
+from interpretability.listening.interpretation import THRESHOLD, normalise, select
 from interpretability.listening.masks import group_masks
 from models.front_end import power
 
@@ -26,12 +26,15 @@ class MaskingTerms(NamedTuple):
     energy: Tensor
 
 
-def soft_selection(relevance: Tensor, threshold: float = THRESHOLD) -> Tensor:
-    """Gains (B, K) of components by their relevance (B, K) for a class: sigmoid((r - threshold) / SLOPE).
+def differentiable_selection(relevance: Tensor, threshold: float = THRESHOLD) -> Tensor:
+    """Gains (B, K) of components by their relevance (B, K) for a class: ones above the threshold, and zeros.
 
-    r is the relevance over its largest absolute value, as where components are selected to be heard.
+    Just the components that are selected to be heard. Gradients are those of sigmoid((r - threshold) / SLOPE), with r
+    the relevance over its largest absolute value (straight-through estimator, Bengio et al. 2013).
     """
-    return torch.sigmoid((normalise(relevance) - threshold) / SLOPE)
+    r = normalise(relevance)
+    soft = torch.sigmoid((r - threshold) / SLOPE)
+    return select(r, threshold).to(soft) + soft - soft.detach()
 
 
 def masking_terms(

@@ -16,7 +16,7 @@ from models.classifier_sources import load_frozen, rebuild
 from models.component_classifier import ComponentClassifier
 from models.fidelity_metric import FidelityMetric
 from models.layer_taps import find_taps
-from models.masked_hearing import masking_terms, soft_selection, with_mixtures
+from models.masked_hearing import differentiable_selection, masking_terms, with_mixtures
 from models.nmf_bottleneck import BottleneckOutput, NMFBottleneck
 from models.nmf_dictionary import Dictionary
 from models.nmf_learning import random_dictionary
@@ -134,7 +134,7 @@ class PostHocInterpreter(ComponentClassifier):
 
         with torch.autocast(response.logits.device.type, enabled=False):
             relevance = self.bottleneck.contributions(response.unmuted[some].float()).sum(dim=2)
-            gains = soft_selection(relevance[torch.arange(len(labels), device=labels.device), labels])
+            gains = differentiable_selection(relevance[torch.arange(len(labels), device=labels.device), labels])
             dictionary, H = self.bottleneck.dictionary, response.activations[some].float()
             found = masking_terms(hear, analysis.spectrum[some], dictionary, H, gains, labels, self.multi_label)
         weight = settings.masking_weight

@@ -8,7 +8,7 @@ from interpretability.listening.contamination import active_power
 from interpretability.listening.interpretation import select
 from models.explained import explained_classifier
 from models.explanation import explain
-from models.masked_hearing import improbability, masking_terms, soft_selection, with_mixtures
+from models.masked_hearing import differentiable_selection, improbability, masking_terms, with_mixtures
 from tests.models.test_post_hoc import BandClassifier, N, clips, interpreter, train
 
 MASKING = ("masked_in", "masked_out", "kept_energy")
@@ -118,13 +118,14 @@ def test_improbability_is_minus_the_logarithm_of_a_probability(multi_label):
     assert torch.isfinite(sure.grad).all()
 
 
-def test_soft_selection_is_one_half_at_the_threshold_and_nearly_hard_away_from_it():
-    relevance = torch.tensor([[5.0, 1.0, -5.0, 3.0, 0.0]])
-    gains = soft_selection(relevance, threshold=0.2)
-    assert gains[0, 1].item() == pytest.approx(0.5)
-    clear = torch.tensor([True, False, True, True, False])
-    assert torch.equal(gains[:, clear] > 0.9, select(relevance / 5, 0.2)[:, clear])
-    assert gains[0, 2] < 1e-4
+def test_what_is_selected_has_the_gradient_of_a_soft_step():
+    relevance = torch.tensor([[5.0, 1.1, 0.9, -4.0, 3.0, 0.0]], requires_grad=True)
+    gains = differentiable_selection(relevance, threshold=0.2)
+    torch.testing.assert_close(gains, select(relevance / 5, 0.2).float())
+    gains[0, 1].backward()
+    soft = torch.sigmoid((relevance[0, 1].detach() / 5 - 0.2) / 0.1)
+    assert relevance.grad[0, 1].item() == pytest.approx((soft * (1 - soft) / 0.1 / 5).item())
+    assert not relevance.grad[0, 2:].any()
 
 
 def test_mixtures_are_of_equal_level_and_the_other_clips_stay_as_they_are():
