@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytorch_lightning as pl
 
+from callbacks.component_instrument import ComponentInstrument
 from callbacks.faithfulness_scores import CONTROLS, CURVES, faithfulness_scores
-from callbacks.instrument import Instrument
 from callbacks.listening_clips import SPLIT, chosen_clips, data_of
 from callbacks.schedule import Schedule
 from interpretability.listening.clip_values import ClipValues, joined
@@ -18,7 +18,6 @@ from interpretability.listening.faithfulness import HIGHER_IS_BETTER, Scores
 from models.classifier import metric_target
 from models.explained import explained_classifier
 from models.explanation import explain, require_components
-from models.run_loading import load_run
 from report.run_folder import replace_file
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Faithfulness(NamedTuple):
     scores: Scores
 
 
-class FaithfulnessCallback(Instrument[Faithfulness]):
+class FaithfulnessCallback(ComponentInstrument[Faithfulness]):
     """Scores of the model's explanations on a fixed validation subset, logged as `faithfulness/<score>`.
 
     Beside each stand `<score>_random_components` and `<score>_random_mask`, the same for as many components drawn at
@@ -54,17 +53,15 @@ class FaithfulnessCallback(Instrument[Faithfulness]):
 
     def __init__(self, config: "FaithfulnessConfig", run_folder: Path | None = None) -> None:
         """Take the settings and the run folder; None takes the Trainer's `default_root_dir`."""
-        self.settings, self.folder = config, run_folder
+        self.settings = config
         self.metric_names = tuple(logged_names(config.curve_steps > 0))
         work = config.n_clips * config.passes
-        super().__init__("faithfulness", config, Schedule(config.every_n_epochs, work_per_point=work))
+        super().__init__("faithfulness", config, Schedule(config.every_n_epochs, work_per_point=work), run_folder)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Find the run folder; stand aside where there are no components."""
-        self.folder = self.folder or Path(trainer.default_root_dir)
-        if getattr(pl_module, "bottleneck", None) is None:
-            self.schedule, self.values = Schedule(0, at_end=False), {}
-        elif not hasattr(pl_module, "frozen") and INTERPRETED in self.metric_names:
+        """Find the run folder; leave out the fidelity of a model that interprets no other."""
+        super().setup(trainer, pl_module, stage)
+        if not hasattr(pl_module, "frozen") and INTERPRETED in self.values:
             self.metric_names = tuple(name for name in self.metric_names if name != INTERPRETED)
             del self.values[INTERPRETED]
 
@@ -113,19 +110,6 @@ class FaithfulnessCallback(Instrument[Faithfulness]):
         for clip, *row in zip(found.clips, *columns, strict=True):
             writer.writerow([clip, *("" if math.isnan(value) else value for value in row)])
         replace_file(self.run_folder / "faithfulness.csv", text.getvalue().encode())
-
-    def chosen_model(self, module: pl.LightningModule) -> "ComponentClassifier":
-        """Return the model of best.ckpt, or the one just trained where there is no such file."""
-        if not (self.run_folder / "checkpoints" / "best.ckpt").is_file():
-            return require_components(module)  # type: ignore[arg-type]
-        return require_components(load_run(self.run_folder, str(module.device)).model)
-
-    @property
-    def run_folder(self) -> Path:
-        """Folder of the run, known once `setup` has been called."""
-        if self.folder is None:
-            raise RuntimeError("FaithfulnessCallback.setup has not been called")
-        return self.folder
 
 
 def logged_names(with_curves: bool) -> Iterator[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from callbacks.instrument import Instrument
+from callbacks.component_instrument import ComponentInstrument
 from callbacks.listening_clips import SPLIT, chosen_clips, data_of, held_classes, sound_of
 from callbacks.listening_media import clip_pictures, log_pictures, model_pictures, write_sounds
 from callbacks.listening_survey import survey_clips, typical_sounds
@@ -20,7 +20,6 @@ from interpretability.listening.interpretation import Interpretation
 from interpretability.listening.parts import Part, parts, shown_classes
 from models.explanation import require_components
 from models.recording import explain_recording
-from models.run_loading import load_run
 from report.explained import ExplainedClasses, save_classes, save_clip, save_model
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class HeardClip:
     classes: tuple[int, ...]
 
 
-class ListeningCallback(Instrument[list[HeardClip]]):
+class ListeningCallback(ComponentInstrument[list[HeardClip]]):
     """Class interpretation, strongest components and remainder of a few validation clips, as sound and pictures.
 
     Each point writes wav files into `media/listening/epoch_NNNN`, renews the data the report is made of, and goes to
@@ -56,16 +55,8 @@ class ListeningCallback(Instrument[list[HeardClip]]):
     def __init__(self, config: "ListeningConfig", run_folder: Path | None = None) -> None:
         """Take the settings and the run folder; None takes the Trainer's `default_root_dir`."""
         schedule = Schedule(config.every_n_epochs, work_per_point=config.n_clips)
-        super().__init__("listening", config, schedule)
+        super().__init__("listening", config, schedule, run_folder)
         self.settings = config
-        self.folder = run_folder
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Find the run folder; stand aside where there is nothing to listen to."""
-        self.folder = self.folder or Path(trainer.default_root_dir)
-        if getattr(pl_module, "bottleneck", None) is None:
-            self.schedule = Schedule(0, at_end=False)
-            self.values = {}
 
     def measure(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> list[HeardClip]:
         """Explain the fixed clips by the model as it is now."""
@@ -133,19 +124,6 @@ class ListeningCallback(Instrument[list[HeardClip]]):
         if trainer.is_global_zero:
             self.write(trainer, model, END, heard)
             save_classes(self.run_folder, classes)
-
-    def chosen_model(self, module: pl.LightningModule) -> "ComponentClassifier":
-        """Return the model of best.ckpt, or the one just trained where there is no such file."""
-        if not (self.run_folder / "checkpoints" / "best.ckpt").is_file():
-            return require_components(module)  # type: ignore[arg-type]
-        return require_components(load_run(self.run_folder, str(module.device)).model)
-
-    @property
-    def run_folder(self) -> Path:
-        """Folder of the run, known once `setup` has been called."""
-        if self.folder is None:
-            raise RuntimeError("ListeningCallback.setup has not been called")
-        return self.folder
 
 
 def decided_share(heard: HeardClip) -> float:
