@@ -1,7 +1,6 @@
 """The components that come with the program, in one table."""
 
 from configs.callback_schema import FaithfulnessConfig, ListeningConfig
-from configs.lmac_schema import LMACConfig
 from configs.registry import register
 from configs.schema import (
     AudioFolderData,
@@ -9,6 +8,7 @@ from configs.schema import (
     ByDesignConfig,
     Cnn14Config,
     Esc50Data,
+    LMACConfig,
     NMFLinearConfig,
     OpenMicData,
     PostHocConfig,

@@ -93,58 +93,6 @@ class ByDesignConfig(ComponentsConfig):
 
 
 @dataclass
-class PostHocConfig(ComponentsConfig):
-    """An interpreter of a trained classifier, which stays as it is: NMF components that answer as it does.
-
-    The group `backbone` plays no part: the network that is read is the classifier's own.
-    """
-
-    name: str = "post_hoc"
-    """Classifier, by its registered name."""
-    explains: str | None = None
-    """What is explained: a run folder or checkpoint of ours, a torch.export file (.pt2), or a file of weights."""
-    classifier_class: str | None = None
-    """Class of a file of weights, as package.module:Class; called without arguments it makes the network."""
-    classifier_rate: int | None = None
-    """Sample rate in Hz that a classifier of others was trained at, where it has no attribute sample_rate."""
-    classifier_outputs: Literal["auto", "logits", "probabilities"] = "auto"
-    """What a classifier of others returns; auto takes logits and refuses what looks like probabilities."""
-    layers: list[str] = field(default_factory=list)
-    """Layers of the classifier that are read, by dotted path; an empty list takes the last three resolutions."""
-    pooling: Literal["statistics", "attention", "class_attention", "max", "mean"] = "attention"
-    """How the activations of a component are summed up over time."""
-    reconstruction_weight: float = 10.0
-    """Weight alpha of the reconstruction error ||X - WH||^2 in the loss."""
-    fidelity_weight: float = 1.0
-    """Weight of the cross-entropy between the answers of classifier and interpreter in the loss."""
-    fidelity_doubled_from: int | None = None
-    """Epoch, counted from 0, from which the fidelity weighs twice as much (20 in the paper's code); none: never."""
-    masking_weight: float = 0.0
-    """Weight of hearing masked clips: what the decided class's components keep must be decided so, the rest not."""
-    kept_energy_weight: float = 0.5
-    """Weight, within that, of the share of a clip's energy that these components keep."""
-    mixture_share: float = 0.0
-    """Share of the training clips that are mixed with another one, both equally loud."""
-    control: Literal["none", "random_dictionary"] = "none"
-    """Control to train in place of the interpreter: random atoms, as many as the dictionary has."""
-
-    def problems(self) -> Iterator[str]:
-        """Yield one sentence per setting that cannot be used."""
-        yield from super().problems()
-        weights = ("fidelity_weight", "fidelity_doubled_from", "masking_weight", "kept_energy_weight")
-        yield from at_least(self, "model", 0, weights)
-        yield from within(self, "model", 0, 1, ("mixture_share",))
-        yield from at_least(self, "model", 1, ("classifier_rate",))
-        if not self.explains:
-            yield (
-                "model.explains is missing: give the run of the classifier to explain, such as "
-                "runs/esc10_black_box/RUN; python train.py experiment=esc10_black_box trains one"
-            )
-        if self.control != "none" and self.dictionary is not None:
-            yield f"model.control={self.control} draws its own atoms and takes no model.dictionary"
-
-
-@dataclass
 class NMFLinearConfig(ComponentsConfig):
     """Baseline: a linear classifier on the activations of an NMF dictionary that knows nothing of the classes."""
 

@@ -11,7 +11,6 @@ from configs.component_schema import (
     ComponentsConfig,
     NMFConfig,
     NMFLinearConfig,
-    PostHocConfig,
     TaskDrivenNMFConfig,
 )
 from configs.data_schema import (
@@ -23,6 +22,7 @@ from configs.data_schema import (
     OpenMicData,
     SoundScenesData,
 )
+from configs.interpreter_schema import InterpreterConfig, LMACConfig, PostHocConfig
 from configs.model_schema import (
     BackboneConfig,
     BlackBoxConfig,
@@ -49,6 +49,8 @@ __all__ = [
     "DataConfig",
     "Esc50Data",
     "FrontEndConfig",
+    "InterpreterConfig",
+    "LMACConfig",
     "LoggerConfig",
     "ModelConfig",
     "NMFConfig",

@@ -8,18 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from configs.lmac_schema import LMACConfig
-from configs.schema import Config
+from configs.schema import Config, LMACConfig
 from datamodules.batch import Batch
 from interpretability.attribution.settings import Explainer
 from interpretability.listening.explained_classifier import ExplainedClassifier
 from interpretability.listening.interpretation import decided
 from interpretability.listening.masks import apply_masks
 from models.classifier import Analysis, AudioClassifier
-from models.classifier_sources import load_frozen, rebuild
-from models.layer_taps import find_taps
+from models.interpreter import open_classifier
 from models.mask_decoder import MaskDecoder
-from models.post_hoc import USUAL_SECONDS
 
 
 class MaskResponse(NamedTuple):
@@ -51,32 +48,10 @@ class ListenableMaps(AudioClassifier[MaskResponse]):
         classifier: nn.Module | None = None,
         explained: dict[str, Any] | None = None,
     ) -> None:
-        """Load the classifier, check it, and build the decoder on the maps of its layers.
-
-        Args:
-            config: of the run.
-            class_names: of the run's data.
-            multi_label: whether a clip may hold several classes.
-            classifier: network to explain, in place of what `model.explains` names.
-            explained: how a checkpoint describes its classifier, in place of both.
-
-        Raises:
-            InputError: A classifier that cannot be loaded, was trained for other data or another front end, returns no
-                logits, or has no such layers.
-        """
+        """Open the classifier, and build the decoder on the maps of its layers; arguments as `PostHocInterpreter`."""
         super().__init__(config, class_names, multi_label)
         settings = self.settings = cast(LMACConfig, config.model)
-        if explained is not None:
-            self.frozen = rebuild(explained, str(settings.explains))
-        else:
-            source = classifier if classifier is not None else str(settings.explains)
-            found = settings.classifier_class, settings.classifier_rate
-            self.frozen = load_frozen(source, *found, multi_label, settings.classifier_outputs)
-        self.hparams["explained"] = self.frozen.origin
-        n_samples = round((config.data.seconds or USUAL_SECONDS) * config.front_end.sample_rate)
-        if explained is None:
-            self.frozen.check(self.front_end, self.class_names, multi_label, n_samples)
-        self.taps = find_taps(self.frozen, settings.layers, n_samples)
+        self.frozen, self.taps = open_classifier(self, settings, classifier, explained)
         filters = self.front_end.mel if self.frozen.own is not None else None
         self.decoder = MaskDecoder(self.taps.shapes, self.front_end.n_bins, filters, settings.width)
 

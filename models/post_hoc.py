@@ -12,18 +12,14 @@ from torchmetrics import MetricCollection
 from configs.schema import Config, PostHocConfig
 from datamodules.batch import Batch
 from models.classifier import Analysis, metric_target
-from models.classifier_sources import load_frozen, rebuild
 from models.component_classifier import ComponentClassifier
 from models.fidelity_metric import FidelityMetric
-from models.layer_taps import find_taps
+from models.interpreter import open_classifier
 from models.masked_hearing import differentiable_selection, masking_terms, with_mixtures
 from models.nmf_bottleneck import BottleneckOutput, NMFBottleneck
 from models.nmf_dictionary import Dictionary
 from models.nmf_learning import random_dictionary
 from models.training_frames import training_frames
-
-USUAL_SECONDS = 5.0
-"""Length of the clip on which a classifier is tried where the data has clips of any length."""
 
 
 class PostHocInterpreter(ComponentClassifier):
@@ -43,7 +39,7 @@ class PostHocInterpreter(ComponentClassifier):
         classifier: nn.Module | None = None,
         explained: dict[str, Any] | None = None,
     ) -> None:
-        """Load the classifier, check it, and build the interpreter on the maps of its layers.
+        """Open the classifier, and build the interpreter on the maps of its layers; errors as `open_classifier`.
 
         Args:
             config: of the run.
@@ -51,28 +47,10 @@ class PostHocInterpreter(ComponentClassifier):
             multi_label: whether a clip may hold several classes.
             classifier: network to explain, in place of what `model.explains` names.
             explained: how a checkpoint describes its classifier, in place of both.
-
-        Raises:
-            InputError: A classifier that cannot be loaded, was trained for other data or another front end, returns no
-                logits, or has no such layers.
         """
         super().__init__(config, class_names, multi_label)
         settings = self.settings
-        if explained is not None:
-            self.frozen = rebuild(explained, str(settings.explains))
-        else:
-            self.frozen = load_frozen(
-                classifier if classifier is not None else str(settings.explains),
-                settings.classifier_class,
-                settings.classifier_rate,
-                multi_label,
-                settings.classifier_outputs,
-            )
-        self.hparams["explained"] = self.frozen.origin
-        n_samples = round((config.data.seconds or USUAL_SECONDS) * config.front_end.sample_rate)
-        if explained is None:
-            self.frozen.check(self.front_end, self.class_names, multi_label, n_samples)
-        self.taps = find_taps(self.frozen, settings.layers, n_samples)
+        self.frozen, self.taps = open_classifier(self, settings, classifier, explained)
         self.bottleneck = NMFBottleneck(settings, self.taps.shapes, self.front_end.n_bins, self.n_classes, multi_label)
         self.val_fidelity = FidelityMetric(multi_label)
         self.test_fidelity = FidelityMetric(multi_label, shuffled=True)
