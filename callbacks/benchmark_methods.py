@@ -10,7 +10,7 @@ from callbacks.benchmark_blocks import Block, fingerprint
 from callbacks.benchmark_cell import Answer, Method, Question
 from callbacks.component_rows import of_components, of_loudness
 from configs.benchmark_schema import ExplanationsBenchmark
-from configs.errors import CommandError
+from configs.errors import CommandError, InputError
 from configs.registry import nearest
 from interpretability.attribution.gradients import captum_attribution
 from interpretability.attribution.methods import TITLES, attribution_methods, natural_mask, passes
@@ -47,12 +47,18 @@ def methods_of(block: Block, settings: ExplanationsBenchmark) -> list[Method]:
 
     Raises:
         CommandError: `methods` names an unknown one.
+        InputError: Two interpreters of one kind explain the same classifier: their rows could not be told apart.
     """
     found: list[Method] = []
     runs = block.own or ([block.stand_in] if block.stand_in is not None else [])
     for run in runs:
         found += _named(block, run, settings.threshold)
-    return [*found, *of_loudness(), *map(of_decoder, block.decoders), *attributions(block.f, settings)]
+    found += [*of_loudness(), *map(of_decoder, block.decoders), *attributions(block.f, settings)]
+    names = [method.name for method in found]
+    twice = next((method.title for method in found if names.count(method.name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{block.run.path}: two runs explain it in the same way ({twice}); give one of them")
+    return found
 
 
 def _named(block: Block, run: LoadedRun, threshold: float) -> list[Method]:
@@ -83,7 +89,10 @@ def _title(block: Block, run: LoadedRun) -> tuple[str, str, bool]:
     pooling = getattr(model, "pooling", "")
     if control != "none":
         return f"post_hoc_{pooling}_{control}", f"post-hoc, {control.replace('_', ' ')}", True
-    return f"post_hoc_{pooling}", f"post-hoc, {pooling} pooling".replace("_", " "), False
+    name, words = f"post_hoc_{pooling}", f"post-hoc, {pooling} pooling".replace("_", " ")
+    if getattr(model, "masking_weight", 0):
+        return f"{name}_masking", f"{words}, masks trained", False
+    return name, words, False
 
 
 def untrained_explanation(block: Block, settings: ExplanationsBenchmark) -> Method:
