@@ -1,0 +1,220 @@
+"""What is known of one unit at one of its poles, as plain data: a line of JSON, a row of a table, a page of the report.
+
+Rates are shares in [0, 1]. What was not measured is None or empty, so that a record made while a model is trained and
+one made at the end, with tuning curves and ablation, have the same fields.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+VERSION = 1
+"""Version of the record; readers refuse another one."""
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Where a clip drives a unit most.
+
+    Attributes:
+        clip: its name.
+        index: its position in the probe set.
+        seconds: of the driving frame, from the start of the clip; None for a unit without time, such as an embedding's.
+        value: what is read out of the unit there.
+    """
+
+    clip: str
+    index: int
+    seconds: float | None
+    value: float
+
+
+@dataclass(frozen=True)
+class Word:
+    """A measured adjective: `delta` is Cliff's delta of the top clips against matched controls, `q` its FDR level."""
+
+    text: str
+    descriptor: str
+    delta: float
+    q: float | None = None
+
+
+@dataclass(frozen=True)
+class Polysemanticity:
+    """Spread of the top clips.
+
+    Attributes:
+        excess: spread of the unit's top clips above that of as many random clips.
+        z: the excess in standard deviations over such random draws.
+        polysemantic: whether the unit counts as polysemantic; None where it could not be tested.
+        chance: share of units that would count as polysemantic by chance.
+    """
+
+    excess: float
+    z: float
+    polysemantic: bool | None
+    chance: float
+
+
+@dataclass(frozen=True)
+class TuningCurve:
+    """Responses y (S,) of the unit to S stimuli of one family at x (S,) in `unit`; `silence` is that to no sound."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    unit: str
+    peak: float | None = None
+    width: float | None = None
+    silence: float | None = None
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What silencing the unit does to each class, beside as many random units of its layer.
+
+    Attributes:
+        classes: names of the C classes.
+        change: change (C,) of the class's mean log-probability on its own clips.
+        chance_low: 5th percentile (C,) of the same over random units of the layer.
+        chance_high: 95th percentile (C,).
+        z: of the class that loses most, against these.
+        accuracy: change of accuracy over all clips.
+        n_clips: clips it was measured on.
+        how: "zero" or "mean".
+        control: what was silenced in its place for comparison.
+    """
+
+    classes: tuple[str, ...]
+    change: tuple[float, ...]
+    chance_low: tuple[float, ...]
+    chance_high: tuple[float, ...]
+    z: float | None
+    accuracy: float
+    n_clips: int
+    how: str = "zero"
+    control: str = ""
+
+
+@dataclass(frozen=True)
+class HistoryPoint:
+    """The unit at an earlier point of the training; `overlap` is that of its top clips with the point before."""
+
+    epoch: int
+    label: str | None
+    auprc: float | None
+    overlap: float | None
+    dead: bool = False
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """One unit at one pole: +1 for what raises it, -1 for what lowers a signed unit.
+
+    Attributes:
+        layer: dotted module path, or "bottleneck".
+        unit: channel.
+        pole: +1 or -1.
+        label: concept that held up on held-out clips, or None for "no label".
+        source: where the concepts come from.
+        auprc: of the label on held-out clips; None without a label, as are the figures after it.
+        chance: AUPRC of a random unit, the label's share of the held-out clips.
+        correlation: Pearson with the label on held-out clips.
+        f1: best F1 on held-out clips.
+        p: permutation p-value of the label.
+        q: its Benjamini-Hochberg level.
+        stability: share of bootstraps that give the same label.
+        best: concept that came nearest, whether it held up or not.
+        words: measured adjectives that held up.
+        sentence: words and label as people read them.
+        polysemanticity: spread of the top clips, or None.
+        dead: whether the unit is constant over the probe set.
+        mean, std, low, high: of what is read out of the unit, over the probe set.
+        top: clips that drive the pole most, strongest first.
+        bottom: clips that drive it least, weakest first.
+        descriptors: Cliff's delta of each descriptor, those without a word too.
+        tuning: curves by stimulus, or None where not measured.
+        ablation: what silencing does, or None where not measured.
+        history: earlier points of the training, first to last.
+    """
+
+    layer: str
+    unit: int
+    pole: int
+    label: str | None
+    source: str
+    auprc: float | None = None
+    chance: float | None = None
+    correlation: float | None = None
+    f1: float | None = None
+    p: float | None = None
+    q: float | None = None
+    stability: float | None = None
+    best: str | None = None
+    words: tuple[Word, ...] = ()
+    sentence: str = "no label"
+    polysemanticity: Polysemanticity | None = None
+    dead: bool = False
+    mean: float = 0.0
+    std: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    top: tuple[Excerpt, ...] = ()
+    bottom: tuple[Excerpt, ...] = ()
+    descriptors: Mapping[str, float] = field(default_factory=dict)
+    tuning: Mapping[str, TuningCurve] | None = None
+    ablation: Ablation | None = None
+    history: tuple[HistoryPoint, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Name of the unit and pole within a run: `layer/unit+` or `layer/unit-`."""
+        return f"{self.layer}/{self.unit}{'+' if self.pole > 0 else '-'}"
+
+
+def to_plain(report: UnitReport) -> dict[str, Any]:
+    """Return a record as plain data, numbers with six digits; what is not finite becomes None."""
+    return {"version": VERSION, **_plain(dataclasses.asdict(report))}
+
+
+def from_plain(data: Mapping[str, Any]) -> UnitReport:
+    """Return the record that `to_plain` wrote.
+
+    Raises:
+        ValueError: Written by another version, or not such a record.
+    """
+    if data.get("version") != VERSION:
+        raise ValueError(f"unit report of version {data.get('version')}, not {VERSION}")
+    fields = {name: value for name, value in data.items() if name != "version"}
+    try:
+        tuning = fields.pop("tuning")
+        return UnitReport(
+            words=tuple(Word(**word) for word in fields.pop("words")),
+            polysemanticity=_made(Polysemanticity, fields.pop("polysemanticity")),
+            top=tuple(Excerpt(**excerpt) for excerpt in fields.pop("top")),
+            bottom=tuple(Excerpt(**excerpt) for excerpt in fields.pop("bottom")),
+            tuning=None if tuning is None else {name: _made(TuningCurve, curve) for name, curve in tuning.items()},
+            ablation=_made(Ablation, fields.pop("ablation")),
+            history=tuple(HistoryPoint(**point) for point in fields.pop("history")),
+            **fields,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a unit report: {error}") from error
+
+
+def _made(kind: Any, data: Mapping[str, Any] | None) -> Any:  # noqa: ANN401 - any of the records above
+    """Return a record from plain data, lists as tuples."""
+    if data is None:
+        return None
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any plain data
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
