@@ -77,7 +77,7 @@ def test_a_mask_has_the_shape_of_the_scores():
 def test_another_number_of_clips_is_refused():
     concepts = one_hot(torch.tensor([0, 1]), NAMES)
     assert concepts.require_clips(2) is concepts
-    with pytest.raises(InputError, match="are of 2 clips, the probe set has 5"):
+    with pytest.raises(InputError, match="have scores of 2 clips, the probe set 5"):
         concepts.require_clips(5)
 
 
