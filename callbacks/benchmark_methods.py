@@ -22,8 +22,13 @@ from models.run_loading import LoadedRun
 from models.untrained import with_untrained_head
 
 NEED_CAPTUM = {"saliency", "input_x_gradient", "integrated_gradients", "occlusion"}
-SETTINGS_OF = {"integrated_gradients": "ig_", "slime_time": "slime_", "slime_frequency": "slime_"}
-"""Beginning of the settings of a method, where it is not its name."""
+SETTINGS_OF = {
+    "integrated_gradients": ("ig_",),
+    "slime_time": ("slime_",),
+    "slime_frequency": ("slime_",),
+    "audio_lime": ("slime_samples", "lime_"),
+}
+"""Beginnings of the settings of a method, where they are not its name."""
 
 
 def of_decoder(run: LoadedRun) -> Method:
@@ -131,5 +136,5 @@ def _attribution(f: ExplainedClassifier, name: str, explainer: Explainer, detail
         relevance = explainer(f, question.spectrum, question.labels).to(question.spectrum.real)
         return Answer(natural_mask(relevance), relevance, relevance)
 
-    wanted = {key: value for key, value in vars(details).items() if key.startswith(SETTINGS_OF.get(name, name))}
+    wanted = {key: value for key, value in vars(details).items() if key.startswith(SETTINGS_OF.get(name, (name,)))}
     return Method(name, TITLES[name], "baseline", answer, wanted, round(passes(details, name)))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from interpretability.attribution.perturbation import answers
 from interpretability.attribution.segments import Cut, Segments, SourceSegments, blocks, time_numbers
-from interpretability.attribution.settings import AttributionSettings, Explainer
+from interpretability.attribution.settings import AttributionSettings
 from interpretability.listening.explained_classifier import ExplainedClassifier
 from interpretability.listening.masks import group_masks
 
@@ -29,23 +29,23 @@ def slime(cut: Cut, settings: AttributionSettings, f: ExplainedClassifier, spect
     return torch.stack([_relevance(settings, f, S, label, parts) for S, label in zip(spectrum, labels, strict=True)])
 
 
-def audio_lime(sources: Sources, settings: AttributionSettings | None = None, n_times: int = 4) -> Explainer:
-    """Return audioLIME with the given separation into sources.
+def audio_lime(
+    sources: Sources, settings: AttributionSettings, f: ExplainedClassifier, spectrum: Tensor, labels: Tensor
+) -> Tensor:
+    """Positive weights of the sources of each clip over time (Haunschmid et al. 2020).
 
     Args:
-        sources: separation, such as that of `component_sources`.
-        settings: of which `slime_samples`, `chunk` and `seed` matter.
-        n_times: segments in time into which every source is cut.
+        sources: separation, such as `harmonic_percussive_masks`, or that of `component_sources`.
+        settings: of which `slime_samples`, `lime_times`, `chunk` and `seed` matter.
+        f: the classifier.
+        spectrum: complex STFT (B, F, T).
+        labels: classes (B,).
     """
-    chosen = settings or AttributionSettings()
-
-    def explain(f: ExplainedClassifier, spectrum: Tensor, labels: Tensor) -> Tensor:
-        times = time_numbers(spectrum.shape[-1], n_times).to(spectrum.device)
+    times = time_numbers(spectrum.shape[-1], settings.lime_times).to(spectrum.device)
+    with torch.no_grad():
         masks = sources(spectrum)
-        clips = zip(spectrum, labels, masks, strict=True)
-        return torch.stack([_relevance(chosen, f, S, label, SourceSegments(own, times)) for S, label, own in clips])
-
-    return explain
+    clips = zip(spectrum, labels, masks, strict=True)
+    return torch.stack([_relevance(settings, f, S, label, SourceSegments(own, times)) for S, label, own in clips])
 
 
 def component_sources(dictionary: Tensor, encode: Callable[[Tensor], Tensor], n_sources: int = 5) -> Sources:

@@ -8,8 +8,9 @@ from torch import Tensor
 from interpretability.attribution.grad_cam import grad_cam
 from interpretability.attribution.gradients import input_x_gradient, integrated_gradients, saliency, smoothgrad
 from interpretability.attribution.guided_backprop import guided_backprop
-from interpretability.attribution.local_surrogate import slime
+from interpretability.attribution.local_surrogate import audio_lime, slime
 from interpretability.attribution.perturbation import occlusion, shapley_sampling
+from interpretability.attribution.separation import harmonic_percussive_masks
 from interpretability.attribution.settings import AttributionSettings, Explainer
 from interpretability.listening.explained_classifier import ExplainedClassifier
 
@@ -25,6 +26,7 @@ _WITH_SETTINGS: dict[str, Callable[[AttributionSettings, ExplainedClassifier, Te
     "slime": partial(slime, "time_frequency"),
     "slime_time": partial(slime, "time"),
     "slime_frequency": partial(slime, "frequency"),
+    "audio_lime": partial(audio_lime, harmonic_percussive_masks),
 }
 
 TITLES = {
@@ -39,6 +41,7 @@ TITLES = {
     "slime": "SLIME, time and frequency",
     "slime_time": "SLIME, time",
     "slime_frequency": "SLIME, frequency",
+    "audio_lime": "audioLIME, harmonic and percussive",
 }
 """What the methods are called for people."""
 
@@ -62,6 +65,6 @@ def passes(settings: AttributionSettings, name: str) -> float:
     """About how many times a clip goes through the classifier for a method; a slope counts three times."""
     slopes = {"integrated_gradients": settings.ig_steps, "smoothgrad": settings.smoothgrad_samples}
     looks = {"shap": max(settings.shap_samples, 2 * settings.shap_patches), "occlusion": settings.occlusion_patches}
-    if name.startswith("slime"):
+    if name.startswith("slime") or name == "audio_lime":
         return float(settings.slime_samples)
     return float(looks.get(name, 3 * slopes.get(name, 1)))

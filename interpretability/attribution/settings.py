@@ -35,6 +35,8 @@ class AttributionSettings:
     """Perturbed copies of each clip for SLIME and audioLIME."""
     slime_segments: int = 16
     """Segments that SLIME switches on and off."""
+    lime_times: int = 4
+    """Segments in time into which audioLIME cuts every source."""
     layer: str | None = None
     """Layer for Grad-CAM, by its dotted path; none takes the classifier's deepest maps."""
     chunk: int = 32
@@ -45,7 +47,7 @@ class AttributionSettings:
     def __post_init__(self) -> None:
         """Raise ValueError for settings without meaning."""
         counts = ("ig_steps", "smoothgrad_samples", "occlusion_patches", "shap_samples", "shap_patches",
-                  "slime_samples", "slime_segments", "chunk")  # fmt: skip
+                  "slime_samples", "slime_segments", "lime_times", "chunk")  # fmt: skip
         for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")

@@ -68,6 +68,6 @@ def test_audio_lime_credits_the_source_that_is_heard(planted):
     weights = torch.zeros(1, bins, frames)
     weights[0, 11:22, 20:] = 1.0  # the second component, second half
     f = planted.explained(planted.Linear(weights), 1)
-    found = audio_lime(sources, n_times=2)(f, S, torch.tensor([0, 0]))
+    found = audio_lime(sources, AttributionSettings(lime_times=2), f, S, torch.tensor([0, 0]))
     inside = weights[0] > 0
     assert found[:, inside].amin() > 5 * found[:, ~inside].amax()
