@@ -1,0 +1,110 @@
+"""The fixed clips on which the units of a network are measured."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from configs.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeBatch:
+    """B clips of a probe set.
+
+    Attributes:
+        waveform: (B, N) float32, zero beyond each clip's length.
+        length: (B,) int64, true number of samples of each clip.
+        index: (B,) int64, position of each clip in the whole probe set.
+    """
+
+    waveform: Tensor
+    length: Tensor
+    index: Tensor
+
+    def __len__(self) -> int:
+        return int(self.waveform.shape[0])
+
+    def to(self, device: torch.device | str) -> "ProbeBatch":
+        """Return the same clips on another device."""
+        return ProbeBatch(self.waveform.to(device), self.length.to(device), self.index.to(device))
+
+
+@runtime_checkable
+class ProbeSet(Protocol):
+    """What a dissection needs of the clips: their rate, their names, and themselves in batches.
+
+    Attributes:
+        sample_rate: of the waveforms in Hz.
+        names: of all N clips of the set, a shard's too.
+    """
+
+    sample_rate: int
+    names: tuple[str, ...]
+
+    def batches(self) -> Iterator[ProbeBatch]:
+        """Yield the clips, always the same ones in the same order; in a distributed run a shard of them."""
+
+
+@runtime_checkable
+class SelectableProbes(ProbeSet, Protocol):
+    """A probe set that can be read in another order, so that a dissection needs one pass whatever its size."""
+
+    def select(self, index: Tensor) -> ProbeSet:
+        """Return the clips (n,) at these positions that this set holds, in this order, under their old positions."""
+
+
+@dataclass
+class WaveformProbes:
+    """Clips in memory as a probe set.
+
+    Attributes:
+        waveforms: (N, samples), or one (samples,) tensor for each clip.
+        sample_rate: in Hz.
+        names: of the clips; "clip 0", "clip 1" ... if none are given.
+        batch_size: clips evaluated at once.
+        lengths: (N,) true number of samples where the rows of a tensor are padded.
+        positions: those that are read, in this order; all by default.
+
+    Raises:
+        InputError: No clip, an empty clip, or names, lengths or positions that do not fit.
+    """
+
+    waveforms: Tensor | Sequence[Tensor]
+    sample_rate: int
+    names: tuple[str, ...] = ()
+    batch_size: int = 32
+    lengths: Tensor | None = None
+    positions: Tensor | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.waveforms)
+        if not count:
+            raise InputError("the probe set is empty: give it at least one clip")
+        self.names = tuple(self.names) or tuple(f"clip {i}" for i in range(count))
+        for what, given in (("names", self.names), ("lengths", self.lengths)):
+            if given is not None and len(given) != count:
+                raise InputError(f"the probe set has {count} clips but {len(given)} {what}; give one for each clip")
+        for name, clip in zip(self.names, self.waveforms, strict=True):
+            if clip.ndim != 1 or not len(clip):
+                raise InputError(f"clip '{name}' has shape {tuple(clip.shape)}; give samples (N,) of one channel")
+        if self.batch_size < 1:
+            raise InputError(f"batch_size={self.batch_size}; evaluate at least one clip at once")
+
+    def select(self, index: Tensor) -> "WaveformProbes":
+        """Return the clips at these positions, in this order."""
+        held = index if self.positions is None else index[torch.isin(index, self.positions)]
+        return WaveformProbes(self.waveforms, self.sample_rate, self.names, self.batch_size, self.lengths, held)
+
+    def batches(self) -> Iterator[ProbeBatch]:
+        """Yield the clips, padded with zeros to the longest of their batch."""
+        order = torch.arange(len(self.waveforms)) if self.positions is None else self.positions
+        for part in order.split(self.batch_size):
+            if not len(part):
+                return
+            clips = [self.waveforms[int(i)] for i in part]
+            sizes = torch.tensor([len(clip) for clip in clips]) if self.lengths is None else self.lengths[part]
+            waveform = torch.nn.utils.rnn.pad_sequence([clip.float() for clip in clips], batch_first=True)
+            yield ProbeBatch(waveform, sizes.long(), part.long())
