@@ -1,4 +1,4 @@
-"""What a dissection finds: for each layer the statistics of its units, their names, and how far these can be trusted."""
+"""What a dissection finds: for each layer the statistics of its units, their names, and how sure these are."""
 
 from __future__ import annotations
 

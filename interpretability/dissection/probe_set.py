@@ -1,7 +1,7 @@
 """The fixed clips on which the units of a network are measured."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -27,6 +27,10 @@ class ProbeBatch:
     def __len__(self) -> int:
         return int(self.waveform.shape[0])
 
+    def rows(self, chosen: Tensor) -> "ProbeBatch":
+        """Return the clips of a mask (B,) bool."""
+        return ProbeBatch(self.waveform[chosen], self.length[chosen], self.index[chosen])
+
     def to(self, device: torch.device | str) -> "ProbeBatch":
         """Return the same clips on another device."""
         return ProbeBatch(self.waveform.to(device), self.length.to(device), self.index.to(device))
@@ -48,14 +52,6 @@ class ProbeSet(Protocol):
         """Yield the clips, always the same ones in the same order; in a distributed run a shard of them."""
 
 
-@runtime_checkable
-class SelectableProbes(ProbeSet, Protocol):
-    """A probe set that can be read in another order, so that a dissection needs one pass whatever its size."""
-
-    def select(self, index: Tensor) -> ProbeSet:
-        """Return the clips (n,) at these positions that this set holds, in this order, under their old positions."""
-
-
 @dataclass
 class WaveformProbes:
     """Clips in memory as a probe set.
@@ -66,10 +62,9 @@ class WaveformProbes:
         names: of the clips; "clip 0", "clip 1" ... if none are given.
         batch_size: clips evaluated at once.
         lengths: (N,) true number of samples where the rows of a tensor are padded.
-        positions: those that are read, in this order; all by default.
 
     Raises:
-        InputError: No clip, an empty clip, or names, lengths or positions that do not fit.
+        InputError: No clip, an empty clip, or names or lengths that do not fit.
     """
 
     waveforms: Tensor | Sequence[Tensor]
@@ -77,7 +72,6 @@ class WaveformProbes:
     names: tuple[str, ...] = ()
     batch_size: int = 32
     lengths: Tensor | None = None
-    positions: Tensor | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         count = len(self.waveforms)
@@ -93,18 +87,10 @@ class WaveformProbes:
         if self.batch_size < 1:
             raise InputError(f"batch_size={self.batch_size}; evaluate at least one clip at once")
 
-    def select(self, index: Tensor) -> "WaveformProbes":
-        """Return the clips at these positions, in this order."""
-        held = index if self.positions is None else index[torch.isin(index, self.positions)]
-        return WaveformProbes(self.waveforms, self.sample_rate, self.names, self.batch_size, self.lengths, held)
-
     def batches(self) -> Iterator[ProbeBatch]:
         """Yield the clips, padded with zeros to the longest of their batch."""
-        order = torch.arange(len(self.waveforms)) if self.positions is None else self.positions
-        for part in order.split(self.batch_size):
-            if not len(part):
-                return
+        for part in torch.arange(len(self.waveforms)).split(self.batch_size):
             clips = [self.waveforms[int(i)] for i in part]
             sizes = torch.tensor([len(clip) for clip in clips]) if self.lengths is None else self.lengths[part]
             waveform = torch.nn.utils.rnn.pad_sequence([clip.float() for clip in clips], batch_first=True)
-            yield ProbeBatch(waveform, sizes.long(), part.long())
+            yield ProbeBatch(waveform, sizes.long(), part)
