@@ -1,0 +1,69 @@
+"""Texts as vectors: a function is handed in; the one that needs no model counts character n-grams."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from configs.errors import InputError
+from interpretability.dissection.caption_text import words_of
+
+Embed = Callable[[Sequence[str]], Tensor]
+"""M texts -> vectors (M, D), of any length."""
+
+
+class NgramEmbedder:
+    """Character n-grams within words, weighted by their rarity in a corpus (TF-IDF), in hashed columns of unit length.
+
+    It compares how texts are written, not what they mean: "bark" is near "barking", and far from "dog". Thresholds made
+    for sentence encoders, such as 0.6, mean something else here; `null_threshold` finds one for any embedding.
+
+    Args:
+        corpus: texts from which rarity is counted; without them all n-grams count alike.
+        size: columns D of a vector.
+        lengths: shortest and longest n-gram, in characters.
+    """
+
+    def __init__(self, corpus: Sequence[str] = (), size: int = 4096, lengths: tuple[int, int] = (3, 5)) -> None:
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        self.id = f"ngrams-{lengths[0]}-{lengths[1]}-{size}-{len(corpus)}"
+        self.counter = HashingVectorizer(
+            n_features=size, analyzer="char_wb", ngram_range=lengths, norm=None, alternate_sign=False
+        )
+        self.rarity = torch.ones(size)
+        if corpus:
+            documents = torch.from_numpy((self.counter.transform(list(corpus)) > 0).sum(axis=0).A1).float()
+            self.rarity = torch.log((1 + len(corpus)) / (1 + documents)) + 1
+
+    def __call__(self, texts: Sequence[str]) -> Tensor:
+        """Vectors (M, D) float32 of unit length; zeros for a text without words."""
+        if not texts:
+            return torch.zeros(0, len(self.rarity))
+        counts = self.counter.transform([" ".join(words_of(text)) for text in texts]).tocsr()
+        found = torch.from_numpy(counts.toarray()).float()
+        return torch.nn.functional.normalize(torch.log1p(found) * self.rarity, dim=1)
+
+
+def cosine(first: Tensor, second: Tensor) -> Tensor:
+    """Cosine (A, B) of every row of `first` (A, D) with every row of `second` (B, D); 0 for a row of zeros."""
+    one, other = (torch.nn.functional.normalize(rows.float(), dim=1) for rows in (first, second))
+    return one @ other.T
+
+
+def null_threshold(embed: Embed, texts: Sequence[str], quantile: float = 0.99, pairs: int = 20_000) -> float:
+    """Cosine that only 1 - `quantile` of all pairs of unrelated texts reach: what "alike" means for this embedding.
+
+    The paper's 0.6 belongs to its own encoder. Pairs are drawn with a fixed seed; equal texts are left out.
+
+    Raises:
+        InputError: Fewer than three different texts.
+    """
+    different = sorted(set(texts))
+    if len(different) < 3:
+        raise InputError(f"a threshold of similarity needs at least 3 different texts, not {len(different)}")
+    vectors = torch.nn.functional.normalize(embed(different).float(), dim=1)
+    generator = torch.Generator().manual_seed(0)
+    first = torch.randint(len(different), (pairs,), generator=generator)
+    second = (first + torch.randint(1, len(different), (pairs,), generator=generator)) % len(different)
+    return float((vectors[first] * vectors[second]).sum(dim=1).quantile(quantile))
