@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 
 from configs.errors import CommandError, InputError
-from report import benchmark_page, curves, listening_pages, run_pages, sanity_table
+from report import benchmark_page, curves, dissection_pages, listening_pages, run_pages, sanity_table
 from report.comparison import compare
 from report.listening_data import clip_files
 from report.page import File, Page
@@ -36,6 +36,8 @@ PAGES: tuple[Page, ...] = (
         listening_pages.components_context,
         listening_pages.components_files,
     ),
+    Page("units.html", "Units", "units.html.j2", dissection_pages.units_context, dissection_pages.units_files),
+    Page("unit.html", "Unit", "unit.html.j2", dissection_pages.unit_context, parent="units.html"),
     Page("explanations.html", "Explanations", "explanations.html.j2", benchmark_page.context, benchmark_page.files),
     Page("sanity.html", "Sanity", "sanity.html.j2", sanity_table.context),
     Page("curves.html", "Curves", "curves.html.j2", curves.context, curves.files),

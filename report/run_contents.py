@@ -22,6 +22,7 @@ class RunContents:
 
     `config` and `summary` are flat; `metrics` has one mapping per row of metrics.csv, without its empty cells; `names`
     are those people gave to components; `problems` holds one sentence for each thing that could not be read.
+    `explained_in` is the folder whose clips and units are shown where it is not that of the run.
     """
 
     folder: Path
@@ -34,6 +35,12 @@ class RunContents:
     clips: tuple[ExplainedClip, ...] = ()
     names: dict[int, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    explained_in: Path | None = None
+
+    @property
+    def explanations(self) -> Path:
+        """Folder whose clips and units are shown."""
+        return self.explained_in or self.folder
 
     @property
     def experiment(self) -> str:
@@ -89,6 +96,7 @@ def read_run(folder: Path, explanations: Path | None = None) -> RunContents:
         clips=tuple(sorted(clips, key=lambda clip: (clip.split, clip.name))),
         names=names,
         problems=tuple(problems),
+        explained_in=explanations,
     )
 
 

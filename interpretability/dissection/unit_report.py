@@ -72,29 +72,34 @@ class TuningCurve:
 
 @dataclass(frozen=True)
 class Ablation:
-    """What silencing the unit does to each class, beside as many random units of its layer.
+    """What silencing the unit does to each of C classes, beside random units of its layer and norm.
 
     Attributes:
-        classes: names of the C classes.
-        change: change (C,) of the class's mean log-probability on its own clips.
-        chance_low: 5th percentile (C,) of the same over random units of the layer.
-        chance_high: 95th percentile (C,).
-        z: of the class that loses most, against these.
+        classes: names (C,).
+        n: clips (C,) of each class.
+        change: change (C,) of the class's mean log-probability on its own clips; None without clips.
+        random: mean (C,) of the same over the random units.
+        random_std: its standard deviation (C,).
+        z: (C,) above 0 where more is lost than by random units.
         accuracy: change of accuracy over all clips.
-        n_clips: clips it was measured on.
+        draws: random units it was compared with.
         how: "zero" or "mean".
-        control: what was silenced in its place for comparison.
     """
 
     classes: tuple[str, ...]
-    change: tuple[float, ...]
-    chance_low: tuple[float, ...]
-    chance_high: tuple[float, ...]
-    z: float | None
-    accuracy: float
-    n_clips: int
+    n: tuple[int, ...]
+    change: tuple[float | None, ...]
+    random: tuple[float | None, ...]
+    random_std: tuple[float | None, ...]
+    z: tuple[float | None, ...]
+    accuracy: float | None
+    draws: int
     how: str = "zero"
-    control: str = ""
+
+    @property
+    def strongest(self) -> float | None:
+        """Largest z of a class."""
+        return max((z for z in self.z if z is not None), default=None)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ FULL = UnitReport(
     top=(Excerpt("a.wav", 4, 1.5, 3.0), Excerpt("b.wav", 0, None, 2.0)),
     descriptors={"f0": 0.75, "level": -0.125},
     tuning={"tones": TuningCurve((100.0, 200.0), (0.0, 1.0), "Hz", peak=200.0)},
-    ablation=Ablation(("dog", "cat"), (-1.0, 0.0), (-0.25, -0.25), (0.25, 0.25), 4.0, -0.125, 40),
+    ablation=Ablation(("dog", "cat"), (20, 20), (-1.0, None), (-0.25, None), (0.25, None), (3.0, None), -0.125, 20),
     history=(HistoryPoint(1, None, None, None), HistoryPoint(2, "dog", 0.5, 0.75)),
 )
 
@@ -45,6 +45,11 @@ def test_a_record_is_the_same_after_json():
 def test_keys_tell_units_and_poles_apart():
     assert FULL.key == "blocks.2/3-"
     assert UnitReport(layer="blocks.2", unit=3, pole=1, label=None, source="").key == "blocks.2/3+"
+
+
+def test_the_strongest_effect_is_that_of_the_class_that_loses_most():
+    assert FULL.ablation.strongest == 3.0
+    assert Ablation(("a",), (0,), (None,), (None,), (None,), (None,), None, 0).strongest is None
 
 
 def test_what_is_not_finite_becomes_none_and_numbers_are_short():
