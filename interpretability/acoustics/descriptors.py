@@ -77,7 +77,7 @@ class Summary:
 
 
 def summarise(waveform: Tensor, length: Tensor, sample_rate: int) -> dict[str, Summary]:
-    """Every descriptor of clips: waveform (B, N) in [-1, 1], true samples (B,) of each, rate in Hz; values (B,) float32.
+    """Every descriptor of clips (B, N) in [-1, 1] with true samples (B,), at a rate in Hz; values (B,) float32.
 
     Medians go over the audible frames, those within 40 dB of the clip's loudest, so that the pauses are not described.
     A clip that is silent or shorter than one frame has NaN for all that it does not define.
