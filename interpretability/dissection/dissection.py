@@ -116,7 +116,7 @@ class LayerDissection:
             "dead": float(dead.sum()),
             "named": float(named.sum()),
             "named_share": float(named.sum()) / rows,
-            "distinct": float(names.concept[named].unique().numel()),
+            "distinct": float(len(set(names.concept[named].tolist()))),
             "median_auprc": float(names.auprc[named].median()) if bool(named.any()) else float("nan"),
             "polysemantic_share": float((self.polysemanticity.polysemantic & alive).sum()) / rows,
             "polysemantic_chance": self.polysemanticity.chance,

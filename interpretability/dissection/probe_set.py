@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+from torchaudio.functional import resample
 
 from configs.errors import InputError
 
@@ -89,8 +90,50 @@ class WaveformProbes:
 
     def batches(self) -> Iterator[ProbeBatch]:
         """Yield the clips, padded with zeros to the longest of their batch."""
-        for part in torch.arange(len(self.waveforms)).split(self.batch_size):
+        for start in range(0, len(self.waveforms), self.batch_size):
+            part = torch.arange(start, min(start + self.batch_size, len(self.waveforms)))
             clips = [self.waveforms[int(i)] for i in part]
             sizes = torch.tensor([len(clip) for clip in clips]) if self.lengths is None else self.lengths[part]
             waveform = torch.nn.utils.rnn.pad_sequence([clip.float() for clip in clips], batch_first=True)
             yield ProbeBatch(waveform, sizes.long(), part)
+
+
+@dataclass
+class ResampledProbes:
+    """A probe set at another rate, for a model that wants it: resampling happens here, and only if it is asked for.
+
+    Attributes:
+        source: the clips as they are.
+        sample_rate: in Hz, of what `batches` yields.
+    """
+
+    source: ProbeSet
+    sample_rate: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the clips."""
+        return self.source.names
+
+    def batches(self) -> Iterator[ProbeBatch]:
+        """Yield the clips at the new rate; silence after a clip stays silence."""
+        for batch in self.source.batches():
+            waveform = resample(batch.waveform, self.source.sample_rate, self.sample_rate)
+            length = (batch.length * self.sample_rate).div(self.source.sample_rate, rounding_mode="floor")
+            length = length.clamp(1, waveform.shape[-1])
+            inside = torch.arange(waveform.shape[-1], device=length.device) < length[:, None]
+            yield ProbeBatch(waveform * inside, length, batch.index)
+
+
+def require_rate(probe_set: ProbeSet, wanted: int | None) -> ProbeSet:
+    """Return the probe set, which has to be at the rate (Hz) that a model wants; None wants nothing.
+
+    Raises:
+        InputError: It is at another rate.
+    """
+    if wanted is not None and wanted != probe_set.sample_rate:
+        raise InputError(
+            f"the probe set is at {probe_set.sample_rate} Hz, the model wants {wanted} Hz; give it "
+            f"ResampledProbes(probe_set, {wanted})"
+        )
+    return probe_set
