@@ -1,4 +1,4 @@
-"""Which layers of an unknown network to look at: the last three resolutions of its maps."""
+"""Which layers of an unknown network to look at: the last three resolutions of its maps, or every activation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -66,6 +66,28 @@ def auto_layers(module: nn.Module, run_once: Callable[[], Any], count: int = 3) 
             "(clips, channels, time)"
         )
     return [found.path for _, found in sorted(chosen.values(), key=lambda entry: entry[0])][-count:]
+
+
+@torch.no_grad()
+def every_activation(module: nn.Module, run_once: Callable[[], Any]) -> list[str]:
+    """Return all layers whose output is an activation with a time axis, in the order in which they are evaluated.
+
+    These are the outputs of non-linearities, one name for each map. A network whose non-linearities are no layers of
+    their own gives its blocks, or where it has none, its layers with weights.
+
+    Args:
+        module: any network, in eval mode.
+        run_once: evaluates it on a clip.
+
+    Raises:
+        InputError: No layer has maps with a time axis.
+    """
+    maps = list(_maps(outputs(module, run_once)))
+    found = [entry.path for entry in maps if entry.usable and entry.activation]
+    found = found or [entry.path for entry in maps if entry.usable]
+    if not found:
+        raise InputError("no layer of the network has maps with a time axis; name the layers")
+    return found
 
 
 def _maps(seen: list[tuple[str, nn.Module, Any]]) -> Iterator[_Map]:
