@@ -1,8 +1,8 @@
 """A planted shortcut in sound scenes: which explanations reveal the hum, and what muting its components does."""
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from callbacks.benchmark_clips import data_of
 from callbacks.benchmark_methods import methods_of
 from configs.benchmark_schema import ExplanationsBenchmark, SanityBenchmark
 from configs.data_schema import SoundScenesData
+from datamodules.clip_source import Split
 from datamodules.sound_scenes import SoundScenes
 from interpretability.isolation import forked_randomness
 from interpretability.listening.equal_energy import equal_energy_masks
@@ -23,9 +24,35 @@ from models.explained import explained_classifier
 from models.explanation import apply_gains, explain, require_components
 from models.run_loading import LoadedRun
 
-CARRIES = 1.5
-"""How many times the shortcut's share of the clips its share of a component is, where the component carries it."""
 AT_ONCE = 8
+
+
+class Scenes(NamedTuple):
+    """n scenes, each (N,), the hum in each (zero where there is none), and their classes (n,)."""
+
+    clips: Tensor
+    hums: Tensor
+    targets: Tensor
+
+    @property
+    def hummed(self) -> Tensor:
+        """Which scenes (n,) hold the hum."""
+        return self.hums.abs().amax(dim=1) > 0
+
+    @property
+    def lent(self) -> Tensor:
+        """For each scene the hum (N,) of one that holds it."""
+        return self.hums[self.hummed][torch.arange(len(self.clips)) % int(self.hummed.sum())]
+
+    def variants(self, label: int, name: str) -> dict[str, tuple[Tensor, Tensor]]:
+        """Clips and classes: as they are, without any hum, and with it in all scenes but those of class `label`."""
+        others, without = self.targets != label, self.clips - self.hums
+        return {
+            "as they are": (self.clips, self.targets),
+            "without hum": (without, self.targets),
+            f"without hum, class {name}": (without[~others], self.targets[~others]),
+            "hum in the other classes": ((self.clips + self.lent)[others], self.targets[others]),
+        }
 
 
 def shortcut_report(run: LoadedRun, settings: SanityBenchmark) -> dict[str, Any] | None:
@@ -33,9 +60,8 @@ def shortcut_report(run: LoadedRun, settings: SanityBenchmark) -> dict[str, Any]
     data = run.config.data
     if not isinstance(data, SoundScenesData) or data.shortcut is None or data.multi_label:
         return None
-    clips, hums, targets = _scenes(run)
-    hummed = hums.abs().amax(dim=1) > 0
-    if not bool(hummed.any()):
+    scenes = scenes_of(run, "test")
+    if not bool(scenes.hummed.any()):
         return None
     block = Block(run.config.model.name, "", run, explained_classifier(run.model), own=[run])
     benchmark = ExplanationsBenchmark(
@@ -43,25 +69,24 @@ def shortcut_report(run: LoadedRun, settings: SanityBenchmark) -> dict[str, Any]
     )
     methods = methods_of(block, benchmark)
     number = run.class_names.index(data.shortcut)
-    rows = score_methods(block.f, methods, clips[hummed][: settings.clips], hums[hummed][: settings.clips], number)
-    model = require_components(block.run.model)
+    clips, hums = (part[scenes.hummed][: settings.clips] for part in (scenes.clips, scenes.hums))
     return {
         "class": data.shortcut,
-        "n": int(hummed.sum().clamp(max=settings.clips)),
-        "methods": rows,
-        "muting": muting(model, clips, hums, targets, number),
+        "n": len(clips),
+        "methods": score_methods(block.f, methods, clips, hums, number),
+        "muting": muting(require_components(block.run.model), scenes_of(run, "val"), scenes, number),
     }
 
 
-def _scenes(run: LoadedRun) -> tuple[Tensor, Tensor, Tensor]:
-    """Test clips (n, N), the hum in each (n, N), and their classes (n,)."""
+def scenes_of(run: LoadedRun, split: Split) -> Scenes:
+    """Return the scenes of a split, their hums known."""
     data = data_of(run)
     source = data.source
     assert isinstance(source, SoundScenes)  # noqa: S101 - what the data schema says
-    total = len(data.dataset("test"))
-    batch = data.batch("test", range(total))
-    hums = [torch.from_numpy(source.hum(data.clip("test", place))) for place in range(total)]
-    return batch.waveform, torch.stack(hums), batch.target
+    total = len(data.dataset(split))
+    batch = data.batch(split, range(total))
+    hums = [torch.from_numpy(source.hum(data.clip(split, place))) for place in range(total)]
+    return Scenes(batch.waveform, torch.stack(hums), batch.target)
 
 
 def score_methods(
@@ -96,34 +121,47 @@ def _row(method: Method, parts: Sequence[ShortcutScores]) -> dict[str, Any]:
     return {"title": method.title, "kind": method.kind, "undefined": int(scores.revealed.isnan().sum()), **figures}
 
 
-def muting(model: ComponentClassifier, clips: Tensor, hums: Tensor, targets: Tensor, label: int) -> dict[str, Any]:
-    """Mute the components that carry the hum, and return accuracies before and after.
+def muting(model: ComponentClassifier, validation: Scenes, test: Scenes, label: int) -> dict[str, Any]:
+    """Mute the components by which the hum speaks for its class, chosen on validation scenes; accuracies on others.
 
-    Of clips as they are, of the same without any hum, and with the hum of some clip of the class in all clips of other
-    classes, which a model that goes by the hum takes for that class.
+    Of scenes as they are, of the same without any hum, and with the hum of some scene of the class in all scenes of
+    other classes, which a model that goes by the hum takes for that class.
     """
-    hummed = hums.abs().amax(dim=1) > 0
-    share = carried(model, clips[hummed], hums[hummed])
-    usual = hums[hummed].square().sum() / clips[hummed].square().sum()
-    carriers = (share > CARRIES * usual).nonzero().flatten().tolist()
+    carriers = hum_carriers(model, validation, label)
+    share = carried(model, test.clips[test.hummed], test.hums[test.hummed])
+    gains = torch.ones(len(share))
+    gains[carriers] = 0
     muted = copy.deepcopy(model)
-    if carriers:
-        gains = torch.ones(len(share))
-        gains[carriers] = 0
-        apply_gains(muted, gains)
-    lent = hums[hummed][torch.arange(len(clips)) % int(hummed.sum())]
-    others = targets != label
-    variants: Mapping[str, tuple[Tensor, Tensor]] = {
-        "as they are": (clips, targets),
-        "without hum": (clips - hums, targets),
-        f"without hum, class {model.class_names[label]}": ((clips - hums)[~others], targets[~others]),
-        "hum in the other classes": ((clips + lent)[others], targets[others]),
-    }
+    apply_gains(muted, gains)
     rows = [
         {"clips": name, "n": len(y), "before": _accuracy(model, x, y), "after": _accuracy(muted, x, y)}
-        for name, (x, y) in variants.items()
+        for name, (x, y) in test.variants(label, model.class_names[label]).items()
     ]
     return {"components": carriers, "share": [round(float(share[k]), 3) for k in carriers], "rows": rows}
+
+
+def hum_carriers(model: ComponentClassifier, scenes: Scenes, label: int) -> list[int]:
+    """Components to mute so that a model no longer goes by the hum, the one that carries most of it first.
+
+    Components are ranked by how much more they say for class `label` when the hum is added to scenes of other classes.
+    As many are muted, one at least, as give the best accuracy on the scenes without hum; of equal numbers, the one that
+    is best with the hum in the other classes. A decision is a sum over components, so no scene is heard again for it.
+    """
+    others = scenes.targets != label
+    plain = contributions(model, scenes.clips - scenes.hums)
+    hummed = contributions(model, (scenes.clips + scenes.lent)[others])
+    order = (hummed - plain[others])[:, label].mean(dim=0).argsort(descending=True)
+    found = []
+    for said, targets in ((plain, scenes.targets), (hummed, scenes.targets[others])):
+        logits = said.sum(dim=2, keepdim=True) - said[..., order].cumsum(dim=2)  # (n, C, number muted - 1)
+        found.append((logits.argmax(dim=1) == targets[:, None]).double().mean(dim=0).tolist())
+    count = max(range(len(order)), key=lambda number: (found[0][number], found[1][number]))
+    return [int(k) for k in order[: count + 1]]
+
+
+def contributions(model: ComponentClassifier, clips: Tensor) -> Tensor:
+    """What each component adds to each class's score (n, C, K) on clips (n, N)."""
+    return torch.cat([explain(model, part).relevance for part in torch.split(clips, AT_ONCE)])
 
 
 def carried(model: ComponentClassifier, clips: Tensor, hums: Tensor) -> Tensor:

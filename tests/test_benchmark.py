@@ -221,8 +221,6 @@ def test_a_model_made_to_hear_the_hum_is_found_out(run):
     assert rows["own components"]["revealed"] == 1
     assert rows["own components"]["enrichment"] > 1.5 * rows["random mask"]["enrichment"]
     assert rows["own components, random ones"]["revealed"] == 0
-    assert 0 in found["muting"]["components"]
-    assert found["muting"]["share"][0] == max(found["muting"]["share"])
 
 
 def test_batches_do_not_change_what_is_said(run):
