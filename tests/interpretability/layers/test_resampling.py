@@ -79,7 +79,7 @@ def test_against_the_fourier_series_of_noise(jump: Fraction) -> None:
         truth = torch.as_tensor(resample(series.numpy(), length, axis=1))
     else:
         at = torch.arange(length, dtype=torch.float64) / float(jump)
-            angle = 2 * math.pi * torch.arange(1201, dtype=torch.float64) / 2400 * at[:, None]
+        angle = 2 * math.pi * torch.arange(1201, dtype=torch.float64) / 2400 * at[:, None]
         truth = 2 * (spectrum[:, None] * torch.exp(1j * angle)).real.sum(dim=-1) / 2400
     inner = slice(int(60 * jump), -int(60 * jump))
     assert float((ours - truth)[:, inner].abs().max()) < 1e-4 * float(series.std())
