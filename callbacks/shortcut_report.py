@@ -144,8 +144,9 @@ def hum_carriers(model: ComponentClassifier, scenes: Scenes, label: int) -> list
     """Components to mute so that a model no longer goes by the hum, the one that carries most of it first.
 
     Components are ranked by how much more they say for class `label` when the hum is added to scenes of other classes.
-    As many are muted, one at least, as give the best accuracy on the scenes without hum; of equal numbers, the one that
-    is best with the hum in the other classes. A decision is a sum over components, so no scene is heard again for it.
+    As many are muted as give the best accuracy on the scenes without hum; of equal numbers, the one that is best with
+    the hum in the other classes; none where muting does no good, as the class is known by the hum alone. A decision is
+    a sum over components, so no scene is heard again for it.
     """
     others = scenes.targets != label
     plain = contributions(model, scenes.clips - scenes.hums)
@@ -153,10 +154,11 @@ def hum_carriers(model: ComponentClassifier, scenes: Scenes, label: int) -> list
     order = (hummed - plain[others])[:, label].mean(dim=0).argsort(descending=True)
     found = []
     for said, targets in ((plain, scenes.targets), (hummed, scenes.targets[others])):
-        logits = said.sum(dim=2, keepdim=True) - said[..., order].cumsum(dim=2)  # (n, C, number muted - 1)
+        muted = torch.nn.functional.pad(said[..., order].cumsum(dim=2), (1, 0))  # (n, C, number muted)
+        logits = said.sum(dim=2, keepdim=True) - muted
         found.append((logits.argmax(dim=1) == targets[:, None]).double().mean(dim=0).tolist())
     count = max(range(len(order)), key=lambda number: (found[0][number], found[1][number]))
-    return [int(k) for k in order[: count + 1]]
+    return [int(k) for k in order[:count]]
 
 
 def contributions(model: ComponentClassifier, clips: Tensor) -> Tensor:
