@@ -55,8 +55,8 @@ class Captions:
         return len(self.texts)
 
     def of(self, clips: Tensor | Sequence[int]) -> list[str]:
-        """Texts of the clips at these positions, in this order, without those that have none."""
-        texts = [self.texts[int(clip)] for clip in clips]
+        """Texts of the clips at these positions, in this order, without those that have none; -1 is no clip."""
+        texts = [self.texts[place] for clip in clips if (place := int(clip)) >= 0]
         return [text for text in texts if text is not None]
 
     @property

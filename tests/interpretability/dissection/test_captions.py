@@ -31,7 +31,7 @@ def test_a_clip_without_a_caption_is_named():
 
 def test_texts_of_clips():
     assert captions().of([2, 1, 0]) == ["a car horn and a dog", "the dog barks"]
-    assert captions().of(torch.tensor([1])) == []
+    assert captions().of(torch.tensor([1, -1])) == []
     assert captions().known.tolist() == [True, False, True]
 
 
