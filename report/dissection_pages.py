@@ -59,14 +59,15 @@ def units_files(run: RunContents) -> Iterator[File]:
 
 def lead(found: UnitsFile) -> str:
     """Say in two sentences what the list holds and what a name means."""
-    named = sum(unit["label"] is not None for unit in found.units)
-    worded = sum(bool(unit["words"]) for unit in found.units)
-    units = len({(unit["layer"], unit["unit"]) for unit in found.units})
+    units = {(unit["layer"], unit["unit"]) for unit in found.units}
+    named = {(unit["layer"], unit["unit"]) for unit in found.units if unit["label"] is not None}
+    worded = {(unit["layer"], unit["unit"]) for unit in found.units if unit["words"]}
     source = SOURCES.get(found.source, found.source)
+    words = f", {len(worded):,} are described by measured words" if worded else ""
     return (
-        f"What drives each of {units:,} units, heard in {len(found.clips):,} clips of the probe set. {named:,} have a "
-        f"name among {len(found.concepts):,} concepts from {source} that held up on clips it was not chosen by, "
-        f"{worded:,} are described by measured words."
+        f"What drives each of {len(units):,} units, heard in the {len(found.clips):,} clips of the probe set. "
+        f"{len(named):,} have a name among {len(found.concepts):,} concepts from {source} that held up on clips it was "
+        f"not chosen by{words}."
     )
 
 

@@ -6,8 +6,8 @@
   const WIDTH = 0.03; // s, of the mark; the frame itself where that is longer
 
   // Figures of `excerpts`, the first `shown` of them open at once, the rest behind a button.
-  soundglass.unitClips = function (list, excerpts, shown) {
-    const figures = excerpts.map((excerpt, rank) => figure(list, excerpt, rank));
+  soundglass.unitClips = function (list, excerpts, shown, marked = true) {
+    const figures = excerpts.map((excerpt, rank) => figure(list, excerpt, rank, marked));
     const grid = el("ol", { class: "unit-clips" }, ...figures.slice(0, shown));
     const rest = figures.slice(shown);
     if (!rest.length) return [grid];
@@ -20,10 +20,10 @@
     return [grid, more];
   };
 
-  function figure(list, excerpt, rank) {
+  function figure(list, excerpt, rank, marked) {
     const clip = list.clips[excerpt.index];
-    const at = excerpt.seconds === null ? "" : `at ${excerpt.seconds.toFixed(2)} s`;
-    const facts = [clip.labels.join(", "), at, short(excerpt.value)].filter(Boolean).join(" \u00b7 ");
+    const at = excerpt.seconds === null || !marked ? "" : `at ${excerpt.seconds.toFixed(2)} s`;
+    const facts = [clip.labels.join(", "), at, value(excerpt.value)].filter(Boolean).join(" \u00b7 ");
     const item = el("li", { "data-clip": excerpt.index });
     const text = el("div", { class: "what" }, bdi(clip.name), el("small", {}, bdi(facts)));
     if (!clip.heard) {
@@ -31,7 +31,7 @@
       return item;
     }
     const picture = soundglass.spectrogram(`${clip.name}, rank ${rank + 1}`, list, clip.seconds);
-    mark(picture.figure.querySelector(".plot"), excerpt, clip.seconds);
+    if (marked) mark(picture.figure.querySelector(".plot"), excerpt, clip.seconds);
     draw(list, excerpt.index, picture, item);
     item.append(play(list, excerpt, clip, picture), text, picture.figure);
     return item;
@@ -74,5 +74,5 @@
     });
   }
 
-  const short = (value) => (value === null ? "" : String(Number(value.toPrecision(3))));
+  const value = (read) => (read === null ? "" : `reads ${Number(read.toPrecision(3))}`);
 })();

@@ -82,7 +82,7 @@
     const plots = [...described(unit), ...silenced(unit), ...tuned(unit), ...before(unit)];
     if (plots.length) parts.push(el("div", { class: "unit-plots" }, ...plots));
     if (unit.bottom.length && !unit.dead)
-      parts.push(section("What leaves it cold", null, ...soundglass.unitClips(list, unit.bottom, 3)));
+      parts.push(section("What leaves it cold", null, ...soundglass.unitClips(list, unit.bottom, 4, false)));
     parts.push(numbers(list, unit));
     return parts;
   }

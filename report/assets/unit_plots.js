@@ -4,7 +4,7 @@
 (function () {
   const { el, bdi, signed } = soundglass;
   const [WIDTH, HEIGHT] = [320, 150];
-  const BOX = { left: 40, right: 10, top: 10, bottom: 30 };
+  const BOX = { left: 40, right: 10, top: 10, bottom: 34 };
   const LARGE = 0.474; // Cliff's delta that counts as large
 
   function svg(tag, attributes = {}, ...children) {
@@ -102,11 +102,13 @@
       parts.push(svg("text", { x: BOX.left - 6, y: py(value) + 4, "text-anchor": "end" }, short(value)));
     }
     const last = x.length - 1;
-    for (const i of [...new Set([0, Math.round(last / 2), last])]) {
+    const middle = Math.round(last / 2);
+    const apart = Math.min(px(x[middle]) - px(x[0]), px(x[last]) - px(x[middle]));
+    for (const i of new Set(apart > 50 ? [0, middle, last] : [0, last])) {
       const anchor = i === 0 && last > 0 ? "start" : i === last && last > 0 ? "end" : "middle";
       parts.push(svg("text", { x: px(x[i]), y: HEIGHT - BOX.bottom + 16, "text-anchor": anchor }, short(x[i])));
     }
-    parts.push(svg("text", { x: WIDTH - BOX.right, y: HEIGHT - 1, "text-anchor": "end" }, unit));
+    parts.push(svg("text", { x: (BOX.left + WIDTH - BOX.right) / 2, y: HEIGHT - 2, "text-anchor": "middle" }, unit));
     series.forEach((line, i) => parts.push(...drawn(line, i, x, px, py)));
     const label = `${title} over ${unit}: ${series.map((line) => spoken(line, x)).join("; ")}`;
     const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label }, ...parts);

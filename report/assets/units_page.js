@@ -12,7 +12,7 @@
 
   const SORTS = {
     score: (a, b) => (b.auprc ?? -1) - (a.auprc ?? -1),
-    above: (a, b) => lift(b) - lift(a),
+    above: (a, b) => (b.label !== null) - (a.label !== null) || lift(b) - lift(a),
     changed: (a, b) => (a.overlap ?? 2) - (b.overlap ?? 2),
     effect: (a, b) => (b.z ?? -1e9) - (a.z ?? -1e9),
     place: (a, b) => a.place - b.place,
