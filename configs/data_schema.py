@@ -27,6 +27,8 @@ class DataConfig:
     """What a recording that cannot be used does: stop with its name, or be left out and listed."""
     validation_share: float = 0.2
     """Share of the training recordings kept for validation where the data name no validation split."""
+    permuted_labels: bool = False
+    """Whether training and validation labels are dealt out anew among their clips: a control for explanations."""
     download: bool = False
     """Whether to fetch the data from their publisher into data.root when they are not there."""
 

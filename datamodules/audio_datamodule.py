@@ -19,6 +19,7 @@ from datamodules.clip_dataset import ClipDataset, collate
 from datamodules.clip_source import SPLITS, Clip, ClipSource, Split
 from datamodules.sampling import EpochSampler, EvaluationSampler
 from datamodules.split_checks import apply_bad_file_policy, check_batch_size, check_splits, too_short
+from datamodules.splits import permute_labels
 from datamodules.waveform_cache import WaveformCache
 
 
@@ -95,6 +96,8 @@ class AudioDataModule(pl.LightningDataModule):
         kept: dict[Split, tuple[Clip, ...]] = {
             split: tuple(clip for clip in self.source.splits[split] if clip.name not in bad) for split in SPLITS
         }
+        if self.config.permuted_labels:
+            kept |= {split: permute_labels(kept[split], self.seed) for split in ("train", "val")}
         check_splits(self.source.name, kept, self.class_names, self.config.batch_size)
         self.skipped, self._cache = bad, cache
         self._datasets = {

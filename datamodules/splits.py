@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from configs.errors import InputError
 from datamodules.batch import clip_generator
 from datamodules.clip_source import Clip
 
 _SPLIT_STREAM = 3
+_LABEL_STREAM = 6
 DRAWS = 32
 """Draws of a multi-label split among which `most_even_split` takes the best."""
 
@@ -63,6 +65,14 @@ def most_even_split(clips: Sequence[Clip], share: float, seed: int) -> tuple[tup
     draws = DRAWS if clips and isinstance(clips[0].target, tuple) else 1
     candidates = [split_validation(clips, share, seed + number) for number in range(draws)]
     return min(candidates, key=lambda pair: unevenness(clips, pair[1], share))
+
+
+def permute_labels(clips: Sequence[Clip], seed: int) -> tuple[Clip, ...]:
+    """Deal the labels of clips out anew among them: each class keeps its number of clips, which are now any."""
+    order = clip_generator(seed, 0, len(clips), _LABEL_STREAM).permutation(len(clips))
+    dealt = [clips[place] for place in order]
+    pairs = zip(clips, dealt, strict=True)
+    return tuple(replace(clip, target=other.target, observed=other.observed) for clip, other in pairs)
 
 
 def unevenness(clips: Iterable[Clip], drawn: Iterable[Clip], share: float) -> tuple[int, float]:

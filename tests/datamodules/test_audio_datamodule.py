@@ -33,6 +33,17 @@ def test_describe_counts_what_there_is(source, make_datamodule):
     assert datamodule.clip("val", 3).name == "val003"
 
 
+def test_permuted_labels_leave_the_test_split_as_it_is(source, make_datamodule):
+    plain, permuted = make_datamodule(source), make_datamodule(source, permuted_labels=True)
+
+    def targets(datamodule, split):
+        return [clip.target for clip in datamodule.dataset(split).clips]
+
+    assert targets(permuted, "test") == targets(plain, "test")
+    assert targets(permuted, "train") != targets(plain, "train")
+    assert sorted(targets(permuted, "train")) == sorted(targets(plain, "train"))
+
+
 def test_an_epoch_serves_every_clip_once_and_evaluation_keeps_the_order(source, make_datamodule):
     datamodule = make_datamodule(source)
     assert sorted(i for batch in datamodule.train_dataloader() for i in batch.index.tolist()) == list(range(12))

@@ -3,7 +3,7 @@ import pytest
 
 from configs.errors import InputError
 from datamodules.clip_source import Clip
-from datamodules.splits import split_validation
+from datamodules.splits import permute_labels, split_validation
 
 
 def clips(n_classes: int = 5, recordings: int = 20, takes: int = 3) -> list[Clip]:
@@ -73,3 +73,19 @@ def test_some_recording_is_always_held_out():
     train, val = split_validation([Clip("a", 0, "a"), Clip("b", 1, "b"), Clip("c", 0, "c")], 0.1, 0)
     assert train
     assert val
+
+
+def test_labels_are_dealt_out_anew_and_each_class_keeps_its_number():
+    before = clips(5, 40, 1)
+    after = permute_labels(before, seed=0)
+    assert [clip.name for clip in after] == [clip.name for clip in before]
+    assert sorted(clip.target for clip in after) == sorted(clip.target for clip in before)
+    same = np.mean([a.target == b.target for a, b in zip(after, before, strict=True)])
+    assert same < 0.35  # 0.2 by chance, of 200
+    assert permute_labels(before, seed=0) == after
+    assert permute_labels(before, seed=1) != after
+
+
+def test_known_labels_move_with_what_is_known():
+    several = [Clip(f"c{i}", (float(i), 0.0), f"r{i}", (i % 2 == 0, True)) for i in range(10)]
+    assert all(clip.observed == (clip.target[0] % 2 == 0, True) for clip in permute_labels(several, seed=3))
