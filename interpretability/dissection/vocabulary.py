@@ -129,7 +129,7 @@ def tag_of(word: str, before: str, after: str) -> str:
         return "VBG"
     if word.endswith("ed") and not word.endswith("eed") and len(word) > 4:
         return "VBN" if before in BE or before in DETERMINERS or "-" in word else "VBD"
-    if word in VERBS and before not in DETERMINERS and before not in PREPOSITIONS:
+    if word in VERBS and before not in DETERMINERS | PREPOSITIONS | SOUND_ADJECTIVES | OTHER_ADJECTIVES:
         return "VBZ" if word.endswith("s") else "VB"
     return "NNS" if word.endswith("s") and not word.endswith("ss") else "NN"
 
