@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import torch
 from torch import Tensor
+
+from interpretability.acoustics.clip_measures import clip_measures
+from interpretability.acoustics.frame_measures import FrameMeasures, frame_measures
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,29 @@ def summarise(waveform: Tensor, length: Tensor, sample_rate: int) -> dict[str, S
     """Every descriptor of clips (B, N) in [-1, 1] with true samples (B,), at a rate in Hz; values (B,) float32.
 
     Medians go over the audible frames, those within 40 dB of the clip's loudest, so that the pauses are not described.
-    A clip that is silent or shorter than one frame has NaN for all that it does not define.
+    A clip that is silent or shorter than a window has NaN for whatever it does not define.
+
+    Raises:
+        InputError: if the clips are not (B, N), a length is out of range or a sample is not finite.
     """
-    raise NotImplementedError
+    measures = frame_measures(waveform, length, sample_rate)
+    return _summaries(measures, clip_measures(waveform, length, sample_rate, measures))
+
+
+def _summaries(measures: FrameMeasures, per_clip: dict[str, Tensor]) -> dict[str, Summary]:
+    """Median or mean, and interquartile range, of the frames; values per clip as they are."""
+    found = {}
+    for name, descriptor in DESCRIPTORS.items():
+        if not descriptor.per_frame:
+            found[name] = Summary(per_clip[name].float(), torch.full_like(per_clip[name].float(), torch.nan))
+            continue
+        values = torch.where(measures.audible, measures.tracks[name].values, torch.nan)
+        low, middle, high = torch.nanquantile(values, torch.tensor([0.25, 0.5, 0.75]).to(values), dim=1)
+        if name == "flux":
+            # Onsets are rare: their median is what lies between them, and between them the pauses count too.
+            middle = measures.tracks[name].values.nanmean(dim=1)
+        found[name] = Summary((per_clip[name] if name == "level" else middle).float(), (high - low).float())
+    return found
 
 
 def describe(waveform: Tensor, length: Tensor, sample_rate: int) -> dict[str, Tensor]:
@@ -94,5 +118,14 @@ def describe_at(waveform: Tensor, length: Tensor, sample_rate: int, seconds: Ten
     """Every descriptor (B,) of clips at a moment (B,) in seconds, that of a unit's peak, say.
 
     Descriptors with one value per clip give that value; the others that of the nearest frame, NaN where it has none.
+
+    Raises:
+        InputError: as `summarise`.
     """
-    raise NotImplementedError
+    measures = frame_measures(waveform, length, sample_rate)
+    per_clip = clip_measures(waveform, length, sample_rate, measures)
+    moment = seconds.to(waveform.device)[:, None]
+    return {
+        name: (measures.tracks[name].at(moment)[:, 0] if descriptor.per_frame else per_clip[name]).float()
+        for name, descriptor in DESCRIPTORS.items()
+    }

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from configs.errors import InputError
 
-CHUNK = 1 << 20
+CHUNK = 1 << 17
 """Samples of frames that are worked on at once: what fits in a processor's cache is quickest."""
 
 
@@ -117,7 +117,7 @@ def cut(waveform: Tensor, rows: Tensor, start: Tensor, width: int) -> Iterator[t
     before = max(0, -int(start.min())) if len(start) else 0
     after = max(0, int(start.max()) + width - waveform.shape[1]) if len(start) else 0
     windows = torch.nn.functional.pad(waveform, (before, after)).unfold(1, width, 1) if len(start) else waveform
-    size = max(1, (CHUNK if waveform.device.type == "cpu" else 64 * CHUNK) // width)
+    size = max(1, (CHUNK if waveform.device.type == "cpu" else 512 * CHUNK) // width)
     for first in range(0, len(rows), size):
         part = slice(first, first + size)
         yield part, windows[rows[part], start[part] + before]

@@ -9,9 +9,9 @@ def best_path(
 ) -> Tensor:
     """Index (B, T) of the candidate chosen in each frame, by Viterbi's algorithm over all frames of a clip.
 
-    `frequency` (B, T, K) in Hz, 0 for "unvoiced", and local `strength` (B, T, K), -inf for those that do not exist. A change
-    costs `octave_jump_cost` per octave, or `voiced_unvoiced_cost` between voiced and unvoiced. Frames past n_frames
-    (B,) repeat the last choice.
+    `frequency` (B, T, K) in Hz, 0 for "unvoiced"; local `strength` (B, T, K), -inf for candidates that do not exist. A
+    change costs `octave_jump_cost` per octave, or `voiced_unvoiced_cost` between voiced and unvoiced. Frames past
+    n_frames (B,) repeat the last choice.
     """
     batch, count, width = frequency.shape
     voiced = frequency > 0
