@@ -21,7 +21,7 @@ def test_words_of_a_summary():
     assert found.nouns == ("dogs", "hall", "echo")
     assert found.verbs == ("bark",)
     assert found.prepositions == ("in",)
-    assert found.length == 23
+    assert found.length == 24
     assert open_words("").length == 0
 
 
