@@ -84,6 +84,14 @@ class CrossMoments:
         fewer.total, fewer.count = self.total, self.count
         return fewer
 
+    def first(self, n_groups: int) -> "CrossMoments":
+        """Return a view of the first groups; its totals are those of all."""
+        view = CrossMoments(0, self.unit_centre, self.concept_centre, self.unit.shape[-1] > 1)
+        for name in STATE:
+            sums: Tensor = getattr(self, name)
+            setattr(view, name, sums[:n_groups] if name in ("n", "concept", "unit", "cross") else sums)
+        return view
+
     def correlation(self, weights: Tensor | None = None, units: slice = slice(None)) -> Tensor:
         """Pearson's r (D, U, M) float64 if the groups count `weights` (D, G) times; by default all once, D = 1.
 

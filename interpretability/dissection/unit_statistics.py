@@ -131,12 +131,16 @@ class UnitAccumulator:
         """Return everything gathered, as tensors under flat names."""
         return {f"{name}.{key}": value for name in PARTS for key, value in getattr(self, name).state().items()}
 
-    def load(self, state: dict[str, Tensor]) -> "UnitAccumulator":
-        """Take over what `state` returned; returns itself."""
+    @classmethod
+    def of_state(cls, state: dict[str, Tensor]) -> "UnitAccumulator":
+        """Return an accumulator that goes on from what `state` returned; entries of other names are left alone."""
+        keys, n = state["top.keys"], state["moments.n"]
+        first, scores = torch.zeros(1, len(keys), device=keys.device), torch.zeros(1, n.shape[1], device=keys.device)
+        made = cls(first, scores, 0, keys.shape[1], state["moments.unit"].shape[-1] > 1)
         for name in PARTS:
             own = {key.partition(".")[2]: value for key, value in state.items() if key.startswith(f"{name}.")}
-            getattr(self, name).load(own)
-        return self
+            getattr(made, name).load(own)
+        return made
 
 
 PARTS = ("top", "bottom", "histogram", "moments")
