@@ -49,7 +49,9 @@ DESCRIPTORS: Mapping[str, Descriptor] = MappingProxyType(
         "zero_crossings": Descriptor("1/s", "dark", "bright", True, "changes of sign per second"),
         "flux": Descriptor("dB", "steady", "busy", True, "rise of the log-mel spectrum between frames; clip: mean"),
         "onset_rate": Descriptor("1/s", "steady", "busy", False, "peaks of the flux per second"),
-        "rhythm": Descriptor("1", "irregular", "rhythmic", False, "autocorrelation peak of the flux, 0.2-8 Hz"),
+        "rhythm": Descriptor(
+            "1", "irregular", "rhythmic", False, "autocorrelation peak of the flux, 0.2-8 Hz, two onsets at least"
+        ),
         "attack": Descriptor("s", "percussive", "gradual", False, "10-90 % rise of the envelope"),
         "decay": Descriptor("s", "dry", "ringing", False, "60 dB decay time from Schroeder's curve after the peak"),
         "temporal_centroid": Descriptor(

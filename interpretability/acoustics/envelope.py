@@ -119,7 +119,8 @@ def modulation_depth(track: Track, low: float, high: float) -> Tensor:
         return result
     for row, count in enumerate(track.n_frames.tolist()):  # each with a transform of its own length: no padding enters
         curve = track.values[row, :count].double()
-        if count * track.step < 1 / low or high > 0.5 / track.step or not curve.any():
+        # The window takes a few ms off a clip that is just long enough.
+        if count * track.step < 0.99 / low or high > 0.5 / track.step or not curve.any():
             continue
         shape = torch.hann_window(count + 1, periodic=False, dtype=torch.float64, device=curve.device)[:-1]
         mean = (shape @ curve) / shape.sum()

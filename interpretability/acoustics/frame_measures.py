@@ -9,13 +9,13 @@ from interpretability.acoustics import spectral
 from interpretability.acoustics.backends import Backend
 from interpretability.acoustics.frames import Track
 from interpretability.acoustics.onsets import onset_strength
-from interpretability.acoustics.pitch import PitchSettings, pitch
+from interpretability.acoustics.pitch import Pitch, PitchSettings, pitch
 from interpretability.acoustics.short_time import HOP, WINDOW, short_time
 
 AUDIBLE = 40.0
 """dB below the clip's loudest frame above which a frame is audible."""
-PITCH_RANGE = (75.0, 2000.0)
-"""F0 in Hz that is looked for: beyond speech, for birds and bells."""
+ANY_PITCH = PitchSettings(minimum=75.0, maximum=2000.0, step=HOP)
+"""How the pitch of any sound is looked for: beyond speech, for birds and bells."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,20 +23,22 @@ class FrameMeasures:
     """Tracks by name, all on the same frames; `audible` (B, T) marks the frames within 40 dB of the clip's loudest.
 
     `voiced` is 1 or 0; the other names are those of the descriptors that have a value per frame, with their units.
+    `pitch` is the pitch on frames of its own.
     """
 
     tracks: dict[str, Track]
     audible: Tensor
+    pitch: Pitch
 
 
 def frame_measures(
     waveform: Tensor,
     length: Tensor,
     sample_rate: int,
-    pitch_range: tuple[float, float] = PITCH_RANGE,
+    settings: PitchSettings = ANY_PITCH,
     backend: Backend = "torch",
 ) -> FrameMeasures:
-    """Measure clips (B, N) with true samples (B,); `pitch_range` in Hz, `backend` for the pitch.
+    """Measure clips (B, N) with true samples (B,); `settings` and `backend` are those of the pitch.
 
     Raises:
         InputError: if the clips are not (B, N), or the backend is not there.
@@ -56,10 +58,10 @@ def frame_measures(
         "flux": onset_strength(frames),
     }
     level = tracks["level"]
-    found = pitch(waveform, length, sample_rate, PitchSettings(*pitch_range, step=HOP), backend)
+    found = pitch(waveform, length, sample_rate, settings, backend)
     for name, track in (("f0", found.f0), ("voiced", found.voiced), ("harmonicity", found.harmonicity)):
         # The pitch has windows of its own; what it says of the nearest moment counts.
         values = torch.where(level.values.isnan(), torch.nan, track.at(level.seconds).to(level.values))
         tracks[name] = Track(values, level.seconds, level.n_frames)
     loudest = level.values.nan_to_num(-torch.inf).amax(dim=1, keepdim=True)
-    return FrameMeasures(tracks, level.values >= loudest - AUDIBLE)
+    return FrameMeasures(tracks, level.values >= loudest - AUDIBLE, found)

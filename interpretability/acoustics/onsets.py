@@ -59,7 +59,7 @@ def onset_rate(strength: Track) -> Tensor:
 def rhythm(strength: Track) -> Tensor:
     """Highest peak (B,) of the autocorrelation of the onset strength between 0.2 and 8 Hz, in [-1, 1].
 
-    Periods are at most half the clip, so that each is heard twice. NaN for shorter clips, and where nothing rises.
+    Periods are at most half the clip, so that each is heard twice. NaN for shorter clips and those without two onsets.
     """
     values = strength.values.double()
     known = ~values.isnan()
@@ -77,6 +77,5 @@ def rhythm(strength: Track) -> Tensor:
     pad = torch.nn.functional.pad
     peak = (r >= pad(r, (1, 0))[:, :-1]) & (r >= pad(r, (0, 1))[:, 1:]) & allowed
     best = torch.where(peak, r, -torch.inf).amax(dim=1)
-    # What a float cannot tell from a constant does not rise.
-    changes = raw[:, 0] > 1e-9 * count
-    return torch.where(changes & (best > -torch.inf), best, torch.nan).float()
+    twice = onsets(strength).sum(dim=1) >= 2
+    return torch.where(twice & (best > -torch.inf), best, torch.nan).float()

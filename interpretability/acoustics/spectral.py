@@ -3,6 +3,7 @@
 All functions take power spectra P (M, F) at frequencies (F,) in Hz and return (M,), NaN for spectra of zeros.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -60,7 +61,8 @@ def flatness(power: Tensor) -> Tensor:
 def entropy(power: Tensor) -> Tensor:
     """Entropy -sum p log p over the log of the number of bins, in [0, 1]."""
     weight = shares(power)
-    return torch.special.entr(weight).sum(dim=1) / torch.log(torch.tensor(float(power.shape[1])))
+    surprise: Tensor = torch.special.entr(weight)
+    return surprise.sum(dim=1) / math.log(power.shape[1])
 
 
 def tilt(power: Tensor, frequency: Tensor) -> Tensor:
@@ -75,4 +77,5 @@ def tilt(power: Tensor, frequency: Tensor) -> Tensor:
     octave = octave - weight @ octave
     relative = power / power.mean(dim=1, keepdim=True)
     level = 10 * relative[:, used].clamp_min(FLOOR).log10()
-    return level @ (weight * octave) / (weight @ octave.square())
+    slope: Tensor = level @ (weight * octave) / (weight @ octave.square())
+    return slope
