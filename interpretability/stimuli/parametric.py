@@ -24,9 +24,9 @@ LOWEST = 62.5  # Hz
 SEED = 20_240_616
 
 CARRIER = 1000.0  # Hz of modulated tones, and the middle of a sweep
-MODULATION_RATES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
-CLICK_RATES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-SWEEP_SPEEDS = (-4.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 4.0)
+MODULATION_RATES = tuple(2 ** (step / 2) for step in range(15))  # 1 to 128 Hz, two to the octave
+CLICK_RATES = tuple(2 ** (step / 2) for step in range(13))  # 1 to 64 per second
+SWEEP_SPEEDS = tuple(sign * 2 ** (step / 2) for sign in (-1, 1) for step in range(-2, 6))  # 0.5 to 5.7 octaves/s
 SWEEP_REACH = 3.0  # octaves that a sweep covers at most; a fast one is repeated
 
 
