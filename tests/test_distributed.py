@@ -21,6 +21,7 @@ from train import build_datamodule, build_model
 
 ROOT = Path(__file__).resolve().parents[1]
 N_VAL, N_TEST = 21, 37  # neither divides by two processes or by the batch of 8
+PARTS = ("model.n_components=8", "model.nmf.updates=5", "model.nmf.frames=500")
 
 
 def train_on_two(output: Path, *more: str) -> Path:
@@ -35,14 +36,12 @@ def train_on_two(output: Path, *more: str) -> Path:
         "data.batch_size=8",
         "front_end.n_mels=32",
         "backbone.width=4",
-        "model.n_components=8",
-        "model.nmf.updates=5",
-        "model.nmf.frames=500",
         "trainer.max_epochs=2",
         "trainer.devices=2",
         "trainer.strategy=ddp",
         "trainer.accelerator=cpu",
         "logger.wandb=disabled",
+        *(() if "model.name=black_box" in more else PARTS),
         *more,
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -57,9 +56,9 @@ def train_on_two(output: Path, *more: str) -> Path:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("run: ") == 1
-    runs = list((output / "sound_scenes_by_design").iterdir())
+    runs = list(output.glob("*/*/summary.json"))
     assert len(runs) == 1
-    return runs[0]
+    return runs[0].parent
 
 
 def score_on_one(run: Path, tmp_path: Path) -> dict[str, float]:
@@ -103,6 +102,15 @@ def test_two_processes_agree_on_the_most_faithful_epoch(tmp_path: Path) -> None:
     assert 0 <= summary["best/faithfulness/input_fidelity"] <= 1
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
     assert len((run / "faithfulness.csv").read_text().splitlines()) == 1 + 5
+
+
+@pytest.mark.slow
+def test_two_processes_train_an_interpreter_as_one_scores_it(tmp_path: Path) -> None:
+    box = train_on_two(tmp_path / "box", "model.name=black_box")
+    run = train_on_two(tmp_path / "interpreter", "model.name=post_hoc", f"model.explains={box}")
+    summary, alone = json.loads((run / "summary.json").read_text()), score_on_one(run, tmp_path)
+    for figure in ("test/fidelity_top1", "test/accuracy", "test/loss"):
+        assert abs(summary[figure] - alone[figure]) <= 1e-6, figure
 
 
 def _average_in_process(rank: int, folder: str) -> None:
