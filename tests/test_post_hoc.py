@@ -10,25 +10,14 @@ import torch
 from configs.compose import compose
 from explain import main as explain
 from models.run_loading import load_run
+from tests.tiny_run import QUIET, TINY_DATA, TINY_PARTS, sound_scenes
 from train import main, train
 
-TINY = (
-    "data.seconds=1",
-    "data.n_train=32",
-    "data.n_val=20",
-    "data.n_test=21",
-    "data.batch_size=16",
-    "front_end.n_mels=32",
-    "trainer.max_epochs=1",
-    "trainer.progress=false",
-    "logger.wandb=disabled",
-    "run_id=a",
-)
+ANY = (*TINY_DATA, *QUIET, *sound_scenes(32, 20, 21), "trainer.max_epochs=1", "run_id=a")
 INTERPRETER = (
     "model.name=post_hoc",
+    *TINY_PARTS,
     "model.n_components=10",
-    "model.nmf.updates=5",
-    "model.nmf.frames=500",
     "callbacks.listening.n_clips=1",
     "callbacks.listening.on_error=raise",
 )
@@ -38,7 +27,7 @@ INTERPRETER = (
 def black_boxes(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
     """Run folders of a black box for single-label and one for multi-label data."""
     output = tmp_path_factory.mktemp("boxes")
-    common = [*TINY, f"output={output}", f"data.cache_dir={output / 'cache'}", "backbone.width=4"]
+    common = [*ANY, f"output={output}", f"data.cache_dir={output / 'cache'}", "backbone.width=4"]
     kinds = {False: "sound_scenes_black_box", True: "sound_scenes_multilabel_black_box"}
     return {kind: Path(train(compose([f"experiment={name}", *common]))["run"]) for kind, name in kinds.items()}
 
@@ -47,7 +36,7 @@ def arguments(box: Path, *more: str) -> list[str]:
     """Command line of the interpreter of a black box."""
     output = box.parent.parent
     return [
-        *TINY,
+        *ANY,
         *INTERPRETER,
         f"output={output}",
         f"data.cache_dir={output / 'cache'}",

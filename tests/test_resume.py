@@ -14,6 +14,7 @@ import torch
 from callbacks.checkpointing import read_checkpoint
 from configs.compose import compose
 from configs.errors import CommandError, InputError
+from tests.tiny_run import TINY, sound_scenes
 from train import InterruptedRunError, train
 
 EPOCHS = 4
@@ -37,20 +38,11 @@ def arguments(output: Path, cache: Path, *more: str) -> list[str]:
         f"output={output}",
         f"data.cache_dir={cache}",
         "run_id=a",
-        "data.seconds=1",
-        "data.n_train=48",
-        "data.n_val=20",
-        "data.n_test=20",
-        "data.batch_size=16",
-        "front_end.n_mels=32",
-        "backbone.width=4",
-        "model.n_components=8",
-        "model.nmf.updates=5",
-        "model.nmf.frames=500",
+        *TINY,
+        *sound_scenes(48, 20, 20),
         "optimizer.learning_rate=0.01",
         *([] if any("max_epochs" in given for given in more) else [f"trainer.max_epochs={EPOCHS}"]),
         "trainer.early_stopping=50",
-        "logger.wandb=disabled",
         *more,
     ]
 

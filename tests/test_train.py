@@ -18,6 +18,7 @@ import torch
 from callbacks.checkpointing import read_checkpoint
 from configs.compose import compose, load_yaml_config
 from configs.errors import CommandError
+from tests.tiny_run import TINY, sound_scenes
 from train import main, train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,19 +42,10 @@ def tiny(output: Path, cache: Path, *more: str) -> list[str]:
         f"output={output}",
         f"data.cache_dir={cache}",
         "run_id=a",
-        "data.seconds=1",
-        "data.n_train=32",
-        "data.n_val=20",
-        "data.n_test=21",
-        "data.batch_size=16",
-        "front_end.n_mels=32",
-        "backbone.width=4",
-        "model.n_components=8",
-        "model.nmf.updates=5",
-        "model.nmf.frames=500",
+        *TINY,
+        *sound_scenes(32, 20, 21),
         "callbacks.listening.enabled=false",  # it logs its own seconds, which no two runs share
         *([] if any("max_epochs" in given for given in more) else ["trainer.max_epochs=2"]),
-        *([] if any("wandb" in given for given in more) else ["logger.wandb=disabled"]),
         *more,
     ]
 

@@ -18,6 +18,7 @@ from models.checkpoint_file import read_checkpoint
 from models.explained import explained_classifier
 from models.explanation import explain
 from models.run_loading import load_run
+from tests.tiny_run import TINY, sound_scenes
 from train import train
 
 ON = (
@@ -41,19 +42,9 @@ def run(cache):
             f"output={output}",
             f"data.cache_dir={cache}",
             "run_id=a",
-            "data.seconds=1",
-            "data.n_train=48",
-            "data.n_val=26",
-            "data.n_test=12",
-            "data.batch_size=16",
-            "front_end.n_mels=32",
-            "backbone.width=4",
-            "model.n_components=8",
-            "model.nmf.updates=5",
-            "model.nmf.frames=500",
+            *TINY,
+            *sound_scenes(48, 26, 12),
             "trainer.max_epochs=3",
-            "trainer.progress=false",
-            "logger.wandb=disabled",
             "callbacks.listening.enabled=false",
             *more,
         ]

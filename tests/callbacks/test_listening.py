@@ -15,6 +15,7 @@ from datamodules.clip_source import Clip
 from models.checkpoint_file import read_checkpoint
 from models.run_loading import load_run
 from report.explained import load_explanations
+from tests.tiny_run import TINY, sound_scenes
 from train import train
 
 
@@ -28,19 +29,9 @@ def run(output: Path, cache: Path, *more: str) -> Path:
         f"output={output}",
         f"data.cache_dir={cache}",
         "run_id=a",
-        "data.seconds=1",
-        "data.n_train=48",
-        "data.n_val=26",
-        "data.n_test=12",
-        "data.batch_size=16",
-        "front_end.n_mels=32",
-        "backbone.width=4",
-        "model.n_components=8",
-        "model.nmf.updates=5",
-        "model.nmf.frames=500",
+        *TINY,
+        *sound_scenes(48, 26, 12),
         "trainer.max_epochs=3",
-        "trainer.progress=false",
-        "logger.wandb=disabled",
         *more,
     ]
     return Path(train(compose(arguments))["run"])
