@@ -10,7 +10,10 @@ BINS = 128
 REACH = 3.7
 """The outermost bins begin where asinh of the standardised value is so large: 20 deviations from the mean."""
 TOLERANCE = {10: 0.06, 25: 0.04, 100: 0.02}
-"""Largest difference from the exact AUPRC where so many clips of the scoring half or more have the concept."""
+"""Largest difference from the exact AUPRC where so many clips of the scoring half or more have the concept.
+
+The mean difference is below a sixth of it, the largest of F1 below twice as much.
+"""
 
 
 class BinnedScores:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from configs.errors import InputError
 from interpretability.dissection.concepts import Concepts
 from interpretability.dissection.dissection import Dissection, LayerDissection
+from interpretability.dissection.found_axes import found_axes
 from interpretability.dissection.halves import Halves, split_halves
 from interpretability.dissection.measurement import LayerMeasurement, Question, State
 from interpretability.dissection.naming import NamingRules
@@ -61,7 +62,8 @@ def dissect(
         read_out: "mean", "max", "first" (token) or a percentile such as "p95".
         k: clips kept at either end of each unit.
         seed: of halves, bootstrap and permutations.
-        axes: of layers whose output is not (B, U, F, T), (B, U, T) or (B, U).
+        axes: of layers whose output is not (B, U, F, T), (B, U, T) or (B, U); those of (B, T, U) and (T, B, U) are
+            found with a longer clip where the network takes one.
         run: evaluates the network on a batch; by default on its waveform, and its length if `forward` takes one.
         sample_rate: that the model wants, in Hz.
         halves: which clips name; drawn from the concepts by default.
@@ -83,6 +85,7 @@ def dissect(
     with isolated(model, seed, device):
         first = _first(probe_set, device, alone=gather is None)
         paths = _paths(model, layers, lambda: run(first))
+        axes = found_axes(model, paths, run, first, axes or {})
         with UnitReader(model, paths, probe_set.sample_rate, read_out, axes) as reader:
             sizes = {path: reading.values.shape[1] for path, reading in reader.read(first, run).items()}
             keep = sum(sizes.values()) * concepts.n_clips * 4 <= keep_bytes

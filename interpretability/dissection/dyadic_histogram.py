@@ -48,17 +48,6 @@ class DyadicHistogram:
         edges = (first[:, None] + torch.arange(BINS + 1, device=first.device)).double() * _power(exponent)[:, None]
         return self.counts.long(), edges
 
-    def quantile(self, share: Tensor) -> Tensor:
-        """Value (U,) below which a share (U,) of the clips lies, linear within a bin."""
-        counts, edges = self.result()
-        wanted = share.to(counts.device) * counts.sum(dim=1)
-        upto = counts.cumsum(dim=1)
-        at = torch.searchsorted(upto.double(), wanted.double()[:, None]).clamp_max(BINS - 1)
-        inside = counts.gather(1, at).clamp_min(1)
-        part = (wanted[:, None] - (upto.gather(1, at) - inside)) / inside
-        left, right = edges.gather(1, at), edges.gather(1, at + 1)
-        return (left + (right - left) * part.clamp(0, 1))[:, 0].clamp(self.low, self.high)
-
     def state(self) -> dict[str, Tensor]:
         """Return everything that was counted, as tensors."""
         return {"counts": self.counts, "low": self.low, "high": self.high}

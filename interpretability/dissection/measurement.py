@@ -149,9 +149,8 @@ class LayerMeasurement:
         sample = NullSample(sampled, question.concepts.scores[clips].to(values.device), known)
         r = joined.moments.correlation(torch.tensor([[0.0, 1.0]], device=values.device))[0]
         names = names_of(statistics, self._found, r, scores, sample, question.rules, question.seed)
-        driving = torch.where(
-            (names.pole > 0)[:, None], *(t.clips[names.unit] for t in (statistics.top, statistics.bottom))
-        )
+        top, bottom = statistics.top.clips[names.unit], statistics.bottom.clips[names.unit]
+        driving = torch.where((names.pole > 0)[:, None], top, bottom)
         vectors = question.concepts.scores.masked_fill(~question.concepts.known, torch.nan).to(values.device)
         spread = polysemanticity(vectors, driving, question.seed)
         return LayerDissection(statistics, names, spread)

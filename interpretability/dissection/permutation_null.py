@@ -8,8 +8,8 @@ from torch import Tensor
 
 ENTRIES = 1 << 21
 """Numbers that a block of permuted scores holds."""
-POOL = 1 << 16
-"""Permuted correlations of a concept: the number of permutations is this over the units that are pooled."""
+POOL = (1 << 14, 1 << 16)
+"""Permuted correlations of a concept, at least and at most; there are 100 for each row that is tested in between."""
 FEWEST, MOST = 200, 2000
 """Permutations at least and at most."""
 SLACK = 1e-5
@@ -43,7 +43,8 @@ def permutation_p(sample: NullSample, concept: Tensor, pole: Tensor, correlation
     n_units = sample.values.shape[1]
     if not wanted or not n_units:
         return torch.where(concept >= 0, 1.0, p)
-    count = min(max(POOL // n_units, FEWEST), MOST)
+    pool = min(max(100 * len(concept), POOL[0]), POOL[1])
+    count = min(max(pool // n_units, FEWEST), MOST)
     for column, null in _nulls(sample, wanted, count, seed):
         rows = (concept == column).nonzero().flatten()
         ranked = null.flatten().sort().values

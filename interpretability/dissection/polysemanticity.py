@@ -44,9 +44,7 @@ def polysemanticity(vectors: Tensor, clips: Tensor, seed: int = 0, level: float 
     if k < 2:
         raise InputError(f"polysemanticity compares clips with each other: {n} clips, {clips.shape[1]} for each unit")
     standard = _standard(vectors)
-    generator = torch.Generator().manual_seed(seed)
-    sets = [torch.randperm(n, generator=generator)[:k] for _ in range(DRAWS)]
-    random = spread(standard, torch.stack(sets).to(clips.device))
+    random = spread(standard, random_sets(n, k, DRAWS, seed).to(clips.device))
     null, control = random[: DRAWS // 2], random[DRAWS // 2 :]
     threshold = null.sort().values[int(level * len(null))]
     found, expected = spread(standard, clips), null.mean()
@@ -60,6 +58,17 @@ def polysemanticity(vectors: Tensor, clips: Tensor, seed: int = 0, level: float 
         chance=float((control >= threshold - 1e-6).float().mean()),
         level=level,
     )
+
+
+def random_sets(n: int, k: int, draws: int, seed: int) -> Tensor:
+    """Sets (draws, k) of different numbers below n, all equally likely (Floyd's method, for all draws at once)."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.full((draws, k), -1)
+    for place, last in enumerate(range(n - k, n)):
+        drawn = torch.randint(last + 1, (draws,), generator=generator)
+        taken = (chosen == drawn[:, None]).any(dim=1)
+        chosen[:, place] = torch.where(taken, last, drawn)
+    return chosen
 
 
 def _standard(vectors: Tensor) -> Tensor:

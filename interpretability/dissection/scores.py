@@ -31,15 +31,21 @@ def exact_scores(values: Tensor, positive: Tensor, known: Tensor | None, share: 
     counts = torch.ones_like(ranked) if known is None else known.T.gather(1, order).to(ranked.dtype)
     hits = positive.T.gather(1, order).to(ranked.dtype) * counts
     upto, found = counts.cumsum(dim=1), hits.cumsum(dim=1)
-    n = values.shape[0]
-    last = torch.ones_like(ranked, dtype=torch.bool)
-    last[:, :-1] = ranked[:, 1:] != ranked[:, :-1]
-    places = torch.arange(n, device=values.device).expand_as(order).masked_fill(~last, n)
-    end = places.flip(1).cummin(dim=1).values.flip(1)  # where the tie of each place ends
+    end = tie_ends(ranked)
+    last = end == torch.arange(end.shape[1], device=end.device)
     n_hits, n_known = found[:, -1], upto[:, -1]
     auprc = (hits * (found / upto.clamp_min(1)).gather(1, end)).sum(dim=1) / n_hits
     marked = share.to(values.device) * n_known
     return Scores(auprc, n_hits / n_known, f1_at(found_at(marked, upto, found, last), n_hits, marked))
+
+
+def tie_ends(ranked: Tensor) -> Tensor:
+    """Place (R, N) at which the tie of each place ends, in rows (R, N) that are sorted."""
+    last = torch.ones_like(ranked, dtype=torch.bool)
+    last[:, :-1] = ranked[:, 1:] != ranked[:, :-1]
+    n = ranked.shape[1]
+    places = torch.arange(n, device=ranked.device).expand_as(ranked).masked_fill(~last, n)
+    return places.flip(1).cummin(dim=1).values.flip(1)
 
 
 def found_at(marked: Tensor, upto: Tensor, found: Tensor, last: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """How alike a unit's activations and a concept's scores are, in the seven ways of the literature.
 
-Every function takes activations u (N, U) and scores S (N, M) of the same N clips and returns sigma (U, M), the larger the
-more alike; units come in blocks. The constants are the published ones (Wu et al. 2024; Oikarinen and Weng 2023), and
-`as_published=True` repeats a fault of the paper's code where it has one. Only correlation, cosine and AUPRC tell a missing
-label and a label too many from the right one; a score of the others means something beside others of its layer only.
+Every function takes activations u (N, U) and scores S (N, M) of the same N clips and returns sigma (U, M), the larger
+the more alike; units come in blocks. The constants are the published ones (Wu et al. 2024; Oikarinen and Weng 2023),
+and `as_published=True` repeats a fault of the paper's code where it has one. Only correlation, cosine and AUPRC tell a
+missing label and a label too many from the right one (NeuronEval, 2025); a score of the others means something beside
+others of its layer only.
 """
 
 import math
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from configs.errors import InputError
-from interpretability.dissection.scores import exact_scores
+from interpretability.dissection.scores import tie_ends
 from interpretability.dissection.unit_blocks import unit_blocks
 
 LEAST_NORM = 1e-3
@@ -42,7 +43,8 @@ def cosine(activations: Tensor, scores: Tensor) -> Tensor:
     check_pair(activations, scores)
     u, v = activations, scores.to(activations)
     product = torch.cat([u[:, block].T @ v for block in unit_blocks(u.shape[1], len(u))])
-    return (product / (u.norm(dim=0)[:, None] * v.norm(dim=0))).nan_to_num(0.0)
+    norms: Tensor = u.norm(dim=0)[:, None] * v.norm(dim=0)
+    return (product / norms).nan_to_num(0.0)
 
 
 def pearson(activations: Tensor, scores: Tensor) -> Tensor:
@@ -65,7 +67,8 @@ def cosine_cubed(activations: Tensor, scores: Tensor, as_published: bool = False
     if not as_published:
         u, v = _centred(activations) ** 3, _centred(scores) ** 3
         product = torch.cat([u[:, block].T @ v for block in unit_blocks(u.shape[1], len(u))])
-        return product / (u.norm(dim=0).clamp_min(LEAST_NORM)[:, None] * v.norm(dim=0).clamp_min(LEAST_NORM))
+        norms: Tensor = u.norm(dim=0).clamp_min(LEAST_NORM)[:, None] * v.norm(dim=0).clamp_min(LEAST_NORM)
+        return product / norms
     parts = []
     for block in unit_blocks(activations.shape[1], FAULTY_CLIPS * scores.shape[1]):
         values, clips = activations[:, block].topk(min(FAULTY_CLIPS, len(scores)), dim=0)
@@ -99,9 +102,10 @@ def wpmi(
     check_pair(activations, scores)
     log_q = ((scale * scores.to(activations)).softmax(dim=1) + LEAST_PROBABILITY).log()
     top = min(top, len(scores))
-    parts = []
-    for block in unit_blocks(activations.shape[1], top * scores.shape[1]):
-        parts.append(log_q[activations[:, block].topk(top, dim=0).indices].sum(dim=0))
+    parts = [
+        log_q[activations[:, block].topk(top, dim=0).indices].sum(dim=0)
+        for block in unit_blocks(activations.shape[1], top * scores.shape[1])
+    ]
     return _mutual(torch.cat(parts), weight, as_published)
 
 
@@ -194,15 +198,16 @@ def auprc(activations: Tensor, scores: Tensor, threshold: float = 0.5) -> Tensor
     0 for concepts that no clip has.
     """
     check_pair(activations, scores)
-    positive = scores.to(activations.device) > threshold
-    n_concepts, parts = scores.shape[1], []
-    for block in unit_blocks(activations.shape[1], 6 * len(scores) * n_concepts):
-        values = activations[:, block].repeat_interleave(n_concepts, dim=1)
-        width = values.shape[1] // n_concepts
-        share = torch.zeros(values.shape[1], device=values.device)
-        found = exact_scores(values, positive.repeat(1, width), None, share).auprc
-        parts.append(found.reshape(width, n_concepts))
-    return torch.cat(parts).nan_to_num(0.0)
+    positive = (scores > threshold).to(activations)
+    n_clips, n_concepts = scores.shape
+    parts = []
+    for block in unit_blocks(activations.shape[1], 3 * n_clips * n_concepts):
+        ranked, order = activations[:, block].T.sort(dim=1, descending=True)
+        hits = positive[order]  # (u, N, M)
+        precision = hits.cumsum(dim=1) / torch.arange(1, n_clips + 1, device=hits.device)[:, None]
+        ends = tie_ends(ranked)[:, :, None].expand_as(hits)
+        parts.append((hits * precision.gather(1, ends)).sum(dim=1))
+    return (torch.cat(parts) / positive.sum(dim=0)).nan_to_num(0.0)
 
 
 def _centred(table: Tensor) -> Tensor:
