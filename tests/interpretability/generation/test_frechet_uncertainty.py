@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from configs.errors import InputError
+from interpretability.generation.frechet import frechet_distance
+from interpretability.generation.frechet_uncertainty import bootstrap_band, floor_band, frechet_infinity
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def gaussian(n, d, seed, shift=0.0):
+    return shift + torch.randn(n, d, generator=seeded(seed), dtype=torch.float64)
+
+
+def test_real_excerpts_of_others_fall_into_the_floor():
+    """Recordings that did not set the band, each with an offset of its own."""
+    inside, tries = 0, 120
+    for seed in range(tries):
+        offsets = gaussian(60, 1, 2 * seed).repeat_interleave(3, dim=0)
+        x = offsets + 0.5 * gaussian(180, 1, 10**6 + seed)
+        band = floor_band(x[:150], 30, seeded(seed), groups=[i // 3 for i in range(150)], draws=100)
+        inside += band.holds(float(frechet_distance(x[:150], x[150:])))
+    assert 0.82 <= inside / tries <= 0.98  # 90 % of 120, within three standard deviations
+
+
+def test_what_differs_lies_above_the_floor():
+    x = gaussian(200, 4, 0)
+    band = floor_band(x, 40, seeded())
+    assert frechet_distance(x, gaussian(40, 4, 1, shift=1.0)) > 2 * band.high
+    assert 0 <= band.low < band.mean < band.high
+
+
+def test_no_recording_stands_on_both_sides():
+    """Four recordings without any spread of their own: a half that shared one would be at 0."""
+    x = torch.arange(4.0).repeat_interleave(10) * 100
+    band = floor_band(x, 20, seeded(), groups=[i // 10 for i in range(40)])
+    assert band.low > 1.0
+
+
+def test_too_few_recordings_are_named():
+    with pytest.raises(InputError, match="two recordings"):
+        floor_band(gaussian(20, 2, 0), 5, seeded(), groups=[0] * 20)
+    with pytest.raises(InputError, match="3 recordings are named for 20"):
+        floor_band(gaussian(20, 2, 0), 5, seeded(), groups=[0, 1, 2])
+    with pytest.raises(InputError, match="at least 4"):
+        floor_band(gaussian(3, 2, 0), 5, seeded())
+
+
+@pytest.mark.parametrize("d", [1, 8, 60])
+def test_bootstrap_draws_are_distances_of_resampled_sets(d):
+    real, made = gaussian(50, d, 0), gaussian(20, d, 1, shift=0.5)
+    band = bootstrap_band(real, made, seeded(3), draws=60)
+    generator = seeded(3)
+    slow = torch.stack([frechet_distance(real, made[torch.randint(20, (20,), generator=generator)]) for _ in range(60)])
+    assert band.mean == pytest.approx(slow.mean().item(), rel=1e-9)
+    assert band.low == pytest.approx(slow.quantile(0.05).item(), rel=1e-9)
+    assert band.high == pytest.approx(slow.quantile(0.95).item(), rel=1e-9)
+
+
+def test_endless_excerpts():
+    """True value 0.5; 100 excerpts of 32 features see much more than that."""
+    real, made = gaussian(20000, 32, 0), gaussian(100, 32, 1)
+    made = made + (0.5 / 32) ** 0.5
+    plain = frechet_distance(real, made).item()
+    found = frechet_infinity(real, made, seeded(), draws=20)
+    assert plain > 2.0
+    assert abs(found.distance - 0.5) < 0.3 * (plain - 0.5)
+    assert found.r_squared > 0.9
+    with pytest.raises(InputError, match="at least 10"):
+        frechet_infinity(real, made[:9], seeded())
