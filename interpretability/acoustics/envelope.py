@@ -1,7 +1,5 @@
 """The envelope of a sound over time: attack, decay, where its energy lies, how long it lasts, how it is modulated."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -11,7 +9,7 @@ STEP = 0.001
 """Seconds between points of the envelope."""
 SHAPE_WINDOW = 0.01
 """Seconds over which the envelope is smoothed for attack, decay and duration."""
-MODULATION_WINDOW = 0.004
+MODULATION_WINDOW = 0.003
 """Seconds over which it is smoothed for modulations of up to 150 Hz."""
 DURATION_DEPTH = 25.0
 """dB below the loudest moment at which a sound begins and ends."""
@@ -80,7 +78,8 @@ def decay(track: Track) -> Tensor:
     values, top, place = _heard(track)
     index = torch.arange(values.shape[1], device=values.device)
     square = torch.where(index >= place[:, None], values.double().square(), 0.0)
-    left = square.flip(1).cumsum(dim=1).flip(1)
+    # One frame of silence after the end, whether or not padding follows.
+    left = torch.nn.functional.pad(square.flip(1).cumsum(dim=1).flip(1), (0, 1))
     level = 10 * (left / left[:, :1]).clamp_min(1e-30).log10()
     # Before the loudest moment the curve is flat at 0 dB.
     early, late = (
@@ -115,8 +114,6 @@ def modulation_depth(track: Track, low: float, high: float) -> Tensor:
     the lowest rate, and for rates beyond half the envelope's own.
     """
     result = track.values.new_full((len(track.values),), torch.nan)
-    if not math.isfinite(track.step):
-        return result
     for row, count in enumerate(track.n_frames.tolist()):  # each with a transform of its own length: no padding enters
         curve = track.values[row, :count].double()
         # The window takes a few ms off a clip that is just long enough.

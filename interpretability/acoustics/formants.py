@@ -8,7 +8,7 @@ from torch import Tensor
 from torchaudio.functional import resample
 
 from interpretability.acoustics.backends import Backend, checked_backend
-from interpretability.acoustics.frames import Grid, Track, checked, cut, joined, listed
+from interpretability.acoustics.frames import Grid, Track, checked, cut, joined, listed, n_columns
 from interpretability.acoustics.praat import praat_formants
 
 MARGIN = 50.0
@@ -70,7 +70,7 @@ def _grid(length: Tensor, sample_rate: int, step: float) -> Grid:
     duration = length.double() * dx
     n_frames = (((duration - 0.05) / step).floor() + 1).clamp_min(0).long()
     first = 0.5 * dx + 0.5 * (duration - dx - (n_frames - 1).double() * step)
-    count = max(1, int(n_frames.max())) if len(length) else 1
+    count = n_columns(n_frames)
     return listed(first[:, None] + torch.arange(count, device=length.device, dtype=torch.float64) * step, n_frames)
 
 

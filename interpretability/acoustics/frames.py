@@ -16,7 +16,7 @@ CHUNK = 1 << 17
 class Track:
     """A property over time: `values` (B, T), NaN where undefined, at `seconds` (B, T); `n_frames` (B,) lie in the clip.
 
-    All values past a clip's frames are NaN. A clip shorter than one window has no frame; T is at least 1.
+    All values past a clip's frames are NaN. A clip shorter than one window has no frame; T is at least 2.
     """
 
     values: Tensor
@@ -25,13 +25,11 @@ class Track:
 
     @property
     def step(self) -> float:
-        """Seconds between two frames; NaN where no clip has two."""
-        return float(self.seconds[0, 1] - self.seconds[0, 0]) if self.seconds.shape[1] > 1 else float("nan")
+        """Seconds between two frames."""
+        return float(self.seconds[0, 1] - self.seconds[0, 0])
 
     def at(self, seconds: Tensor) -> Tensor:
         """Values (B, K) of the frames nearest to moments (B, K) in s; NaN further than a step from all frames."""
-        if self.seconds.shape[1] == 1:
-            return torch.where((self.n_frames > 0)[:, None], self.values, torch.nan).expand(-1, seconds.shape[1])
         place = (seconds.to(self.seconds) - self.seconds[:, :1]) / self.step
         last = (self.n_frames - 1)[:, None]
         frame = place.round().clamp_min(0).minimum(last.clamp_min(0).to(place))
@@ -86,6 +84,11 @@ def checked(waveform: Tensor, length: Tensor) -> Tensor:
     return clean
 
 
+def n_columns(n_frames: Tensor) -> int:
+    """Frames of the longest clip; two at least, so that the step between frames is known."""
+    return max(2, int(n_frames.max())) if len(n_frames) else 2
+
+
 def listed(seconds: Tensor, n_frames: Tensor) -> Grid:
     """The grid of centres (B, T) of which each clip has n_frames (B,)."""
     rows, columns = (torch.arange(seconds.shape[1], device=seconds.device) < n_frames[:, None]).nonzero(as_tuple=True)
@@ -97,14 +100,14 @@ def centred_grid(length: Tensor, sample_rate: float, window: float, step: float)
     duration = length.double() * (1.0 / sample_rate)
     n_frames = (((duration - window) / step).floor() + 1).clamp_min(0).long()
     first = 0.5 * duration - 0.5 * (n_frames.double() * step) + 0.5 * step
-    count = max(1, int(n_frames.max())) if len(length) else 1
+    count = n_columns(n_frames)
     return listed(first[:, None] + torch.arange(count, device=length.device, dtype=torch.float64) * step, n_frames)
 
 
 def aligned_grid(length: Tensor, sample_rate: float, width: int, hop: int) -> Grid:
     """Frames of `width` samples every `hop`, from each clip's first sample on, that lie in the clip."""
     n_frames = torch.where(length >= width, (length - width).div(hop, rounding_mode="floor") + 1, 0)
-    count = max(1, int(n_frames.max())) if len(length) else 1
+    count = n_columns(n_frames)
     centres = (torch.arange(count, device=length.device).double() * hop + width / 2) / sample_rate
     return listed(centres.expand(len(length), -1), n_frames)
 

@@ -1,7 +1,5 @@
 """Onset strength, the onsets it has, and how regularly they come."""
 
-import math
-
 import torch
 from torch import Tensor
 from torchaudio.functional import melscale_fbanks
@@ -40,7 +38,7 @@ def onset_strength(frames: ShortTime) -> Track:
 
 def onsets(strength: Track) -> Tensor:
     """Whether an onset lies in each frame (B, T): a peak of the onset strength 3 dB above the clip's median."""
-    reach = max(1, round(APART / strength.step)) if strength.values.shape[1] > 1 else 1
+    reach = max(1, round(APART / strength.step))
     values = strength.values.nan_to_num(0.0)
     highest = torch.nn.functional.max_pool1d(values[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0]
     # Of frames equally high the first one.
@@ -68,8 +66,6 @@ def rhythm(strength: Track) -> Tensor:
     size = 1 << (2 * values.shape[1] - 1).bit_length()
     raw = torch.fft.irfft(torch.fft.rfft(centred, n=size).abs().square(), n=size)[:, : values.shape[1]]
     lags = torch.arange(values.shape[1], device=values.device)
-    if not math.isfinite(strength.step):
-        return values.new_full((len(values),), torch.nan).float()
     shared = (count[:, None] - lags).clamp_min(1)
     r = raw / raw[:, :1] * count[:, None] / shared
     low, high = round(1 / FASTEST / strength.step), round(1 / SLOWEST / strength.step)
