@@ -86,4 +86,4 @@ def check_count(count: int, least: int = 2) -> None:
         InputError: Fewer than `least` vectors.
     """
     if count < least:
-        raise InputError(f"a Fréchet distance needs at least {least} excerpts on each side, and there are {count}")
+        raise InputError(f"at least {least} excerpts are needed on each side, and there are {count}")

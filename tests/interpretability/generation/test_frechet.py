@@ -68,7 +68,7 @@ def test_a_constant_set_is_a_point():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(InputError, match="at least 2 excerpts on each side, and there are 1"):
+    with pytest.raises(InputError, match="at least 2 excerpts are needed on each side, and there are 1"):
         frechet_distance(torch.zeros(1, 3), torch.zeros(4, 3))
     with pytest.raises(InputError, match="3 features of the reference, but 2"):
         frechet_distance(torch.rand(5, 3), torch.rand(5, 2))
