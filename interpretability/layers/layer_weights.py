@@ -91,16 +91,16 @@ class _Probe(nn.Module):
         return torch.einsum("l,lnc->nc", self.raw.softmax(dim=0), parts) + self.bias
 
     def fit(self, inputs: Sequence[Tensor], target: Tensor, steps: int, decay: float) -> None:
-        # SciPy's optimiser: the first one of torch.optim in a process imports its compiler, which takes longer than this
+        # SciPy's: the first optimiser of torch.optim in a process imports its compiler, which takes longer than this
         def loss(values: Any) -> tuple[float, Any]:  # noqa: ANN401 - NumPy arrays
-            vector_to_parameters(torch.as_tensor(values, dtype=torch.float32), self.parameters())
+            vector_to_parameters(torch.tensor(values, dtype=torch.float32), self.parameters())
             value = F.cross_entropy(self(inputs), target) + decay * self.size()
             slopes = torch.autograd.grad(value, list(self.parameters()))
             return float(value), torch.cat([slope.flatten() for slope in slopes]).double().numpy()
 
         start = parameters_to_vector(self.parameters()).detach().double().numpy()
         found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": steps})
-        vector_to_parameters(torch.as_tensor(found.x, dtype=torch.float32), self.parameters())
+        vector_to_parameters(torch.tensor(found.x, dtype=torch.float32), self.parameters())
 
     def size(self) -> Tensor:
         return torch.stack([weights.square().sum() for weights in self.heads.parameters()]).sum()
