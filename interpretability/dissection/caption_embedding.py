@@ -1,5 +1,7 @@
 """Texts as vectors: a function is handed in; the one that needs no model counts character n-grams."""
 
+import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import torch
@@ -25,24 +27,32 @@ class NgramEmbedder:
     """
 
     def __init__(self, corpus: Sequence[str] = (), size: int = 4096, lengths: tuple[int, int] = (3, 5)) -> None:
-        from sklearn.feature_extraction.text import HashingVectorizer
-
-        self.id = f"ngrams-{lengths[0]}-{lengths[1]}-{size}-{len(corpus)}"
-        self.counter = HashingVectorizer(
-            n_features=size, analyzer="char_wb", ngram_range=lengths, norm=None, alternate_sign=False
-        )
+        self.id = f"ngrams-{lengths[0]}-{lengths[1]}-{size}-{zlib.crc32(chr(0).join(corpus).encode()):08x}"
+        self.size, self.lengths = size, lengths
         self.rarity = torch.ones(size)
         if corpus:
-            documents = torch.from_numpy((self.counter.transform(list(corpus)) > 0).sum(axis=0).A1).float()
+            documents = torch.zeros(size)
+            for text in corpus:
+                documents[list(self.columns(text))] += 1
             self.rarity = torch.log((1 + len(corpus)) / (1 + documents)) + 1
+
+    def columns(self, text: str) -> Counter[int]:
+        """How often each column's n-grams stand in the words of a text, their edges included."""
+        found: Counter[int] = Counter()
+        for word in words_of(text):
+            padded = f" {word} "
+            for n in range(self.lengths[0], self.lengths[1] + 1):
+                for start in range(max(1, len(padded) - n + 1)):
+                    found[zlib.crc32(padded[start : start + n].encode()) % self.size] += 1
+        return found
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Vectors (M, D) float32 of unit length; zeros for a text without words."""
-        if not texts:
-            return torch.zeros(0, len(self.rarity))
-        counts = self.counter.transform([" ".join(words_of(text)) for text in texts]).tocsr()
-        found = torch.from_numpy(counts.toarray()).float()
-        return torch.nn.functional.normalize(torch.log1p(found) * self.rarity, dim=1)
+        rows = torch.zeros(len(texts), self.size)
+        for row, text in zip(rows, texts, strict=True):
+            if counts := self.columns(text):
+                row[list(counts)] = torch.tensor(list(counts.values()), dtype=rows.dtype)
+        return torch.nn.functional.normalize(torch.log1p(rows) * self.rarity, dim=1)
 
 
 def cosine(first: Tensor, second: Tensor) -> Tensor:
