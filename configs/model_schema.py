@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
-from configs.checks import at_least, below_one
+from configs.checks import above_zero, at_least, below_one
 from configs.data_schema import FrontEndConfig
 
 
@@ -24,27 +25,42 @@ class BackboneConfig:
         yield from ()
 
 
+TO_BE_GIVEN = "?"
+"""Weights of an experiment that makes no sense without some."""
+
+
 @dataclass
 class PretrainedConfig(BackboneConfig):
-    """A backbone for which weights are published; they were learned from one front end and mean nothing to another."""
+    """A backbone that may start from weights; they were learned from one front end and mean nothing to another."""
 
     weights: str | None = None
-    """Published weights to start from; none starts from random weights."""
+    """Weights to start from: a run of ours (folder or checkpoint) or a published file; none starts at random."""
     frozen: bool = False
     """Whether the backbone keeps its weights and stays in eval mode, or is trained on."""
 
     PUBLISHED: ClassVar[dict[str, Any]] = {}
     """Front-end settings that the published weights were learned with."""
 
+    @property
+    def from_run(self) -> bool:
+        """Whether `weights` names a run folder or a checkpoint of ours, not a published file."""
+        path = Path(self.weights or "").expanduser()
+        return path.suffix == ".ckpt" or (path / "config.yaml").is_file()
+
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         if self.frozen and self.weights is None:
             yield f"backbone.frozen=true needs backbone.weights=FILE: an untrained {self.name} has nothing to keep"
+        if self.weights == TO_BE_GIVEN:
+            yield (
+                "backbone.weights is missing: give the run to start from, such as runs/esc10_masked_spectrogram/RUN; "
+                "python train.py experiment=esc10_masked_spectrogram trains one"
+            )
 
     def front_end_problems(self, front_end: FrontEndConfig) -> Iterator[str]:
         """Yield one sentence that names each setting in which the front end is not the published weights' own."""
-        if self.weights is None:
-            return
+        if not self.weights or self.from_run:
+            return  # a run's own front end is compared when it is read
         different = [
             f"front_end.{name}={getattr(front_end, name)} (published: {value})"
             for name, value in self.PUBLISHED.items()
@@ -55,8 +71,10 @@ class PretrainedConfig(BackboneConfig):
 
 
 @dataclass
-class SmallCNNConfig(BackboneConfig):
+class SmallCNNConfig(PretrainedConfig):
     """A small convolutional network that trains from scratch in minutes on two cores."""
+
+    from_run = True  # nobody publishes weights for it
 
     name: str = "small_cnn"
     """Network between features and maps, by its registered name."""
@@ -69,6 +87,7 @@ class SmallCNNConfig(BackboneConfig):
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
         yield from at_least(self, "backbone", 1, ("width",))
         yield from at_least(self, "backbone", 2, ("blocks",))
         yield from below_one(self, "backbone", ("dropout",))
@@ -167,6 +186,50 @@ class SpectrogramTransformerConfig(PretrainedConfig):
 
 
 @dataclass
+class BEATsConfig(PretrainedConfig):
+    """BEATs (Chen et al. 2023): a transformer on patches, learned from sounds without labels; sizes as published."""
+
+    name: str = "beats"
+    """Network between features and maps, by its registered name."""
+    width: int = 768
+    """Numbers that describe a patch."""
+    layers: int = 12
+    """Transformer layers."""
+    heads: int = 12
+    """Attention heads of a layer."""
+    hidden: int = 3072
+    """Units between the two matrices of a layer."""
+    patch: int = 16
+    """Mel bands and frames of a square patch."""
+    patch_width: int = 512
+    """Numbers that the first convolution makes of a patch."""
+    dropout: float = 0.0
+    """Share of values dropped while training."""
+
+    PUBLISHED: ClassVar[dict[str, Any]] = {
+        "sample_rate": 16000,
+        "hop_length": 160,
+        "n_mels": 128,
+        "mel_of": "power",
+        "normalize": "none",
+    }
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from at_least(self, "backbone", 1, ("width", "layers", "heads", "hidden", "patch", "patch_width"))
+        yield from below_one(self, "backbone", ("dropout",))
+        if self.heads > 0 and self.width % self.heads:
+            yield f"backbone.width={self.width} must be a multiple of backbone.heads={self.heads}"
+
+    def front_end_problems(self, front_end: FrontEndConfig) -> Iterator[str]:
+        """Yield one sentence per front-end setting that this backbone cannot be used with."""
+        yield from super().front_end_problems(front_end)
+        if self.patch > 0 and front_end.n_mels % self.patch:
+            yield f"front_end.n_mels={front_end.n_mels} must be a multiple of backbone.patch={self.patch}"
+
+
+@dataclass
 class ModelConfig:
     """Settings that every model has; a plugin's model extends this class."""
 
@@ -192,3 +255,25 @@ class BlackBoxConfig(ModelConfig):
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from below_one(self, "model", ("dropout", "label_smoothing"))
+
+
+@dataclass
+class MaskedSpectrogramConfig(ModelConfig):
+    """Learns without labels: patches of the log-mel spectrogram are hidden from the backbone, and predicted."""
+
+    name: str = "masked_spectrogram"
+    """Model, by its registered name."""
+    masked_share: float = 0.5
+    """Share of the patches of a clip that are hidden."""
+    patch_bands: int = 16
+    """Mel bands of a patch."""
+    patch_frames: int = 16
+    """Frames of a patch."""
+    width: int = 64
+    """Channels of the decoder, which is thrown away after training."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from at_least(self, "model", 1, ("patch_bands", "patch_frames", "width"))
+        yield from above_zero(self, "model", ("masked_share",))
+        yield from below_one(self, "model", ("masked_share",))

@@ -25,8 +25,10 @@ from configs.data_schema import (
 from configs.interpreter_schema import InterpreterConfig, LMACConfig, PostHocConfig
 from configs.model_schema import (
     BackboneConfig,
+    BEATsConfig,
     BlackBoxConfig,
     Cnn14Config,
+    MaskedSpectrogramConfig,
     ModelConfig,
     PretrainedConfig,
     SmallCNNConfig,
@@ -38,6 +40,7 @@ from configs.training_schema import CallbackConfig, CallbacksConfig, LoggerConfi
 __all__ = [
     "AudioFolderData",
     "AugmentationConfig",
+    "BEATsConfig",
     "BackboneConfig",
     "BlackBoxConfig",
     "ByDesignConfig",
@@ -52,6 +55,7 @@ __all__ = [
     "InterpreterConfig",
     "LMACConfig",
     "LoggerConfig",
+    "MaskedSpectrogramConfig",
     "ModelConfig",
     "NMFConfig",
     "NMFLinearConfig",
@@ -115,7 +119,7 @@ class Config:
         """Yield one sentence per setting, or pair of settings, that cannot be used."""
         if not 0 <= self.seed < 2**32:
             yield f"seed={self.seed} must be at least 0 and below 2**32"
-        if self.twin and self.model.name in ("black_box", "post_hoc", "lmac"):
+        if self.twin and self.model.name in ("black_box", "post_hoc", "lmac", "masked_spectrogram"):
             yield f"twin=true trains a black box beside the model; choose another model.name than {self.model.name}"
         yield from self.backbone.front_end_problems(self.front_end)
         instrument = self.trainer.monitor.partition("/")[0]

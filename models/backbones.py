@@ -133,6 +133,8 @@ class SmallCNN(Backbone):
         self.blocks = nn.ModuleList(ConvBlock(n_in, (n_out, n_out)) for n_in, n_out in pairwise(widths))
         self.dropout = nn.Dropout2d(config.dropout)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.frozen:
+            self.freeze()
 
     def forward(self, features: Tensor, n_frames: Tensor | None = None) -> BackboneOutput:
         """Maps `stem` and `blocks.0` at half the resolution, `blocks.1` ... at 1/4, 1/8 ...; embedding of the last."""

@@ -20,6 +20,7 @@ from models.backbones import Backbone
 from models.front_end import FrontEnd
 from models.label_metrics import KnownAveragePrecision
 from models.spec_augment import spec_augment
+from models.trained_backbone import start_backbone
 
 UNKNOWN = -1  # label of a class that nobody annotated in a clip; metrics leave it out
 
@@ -87,14 +88,14 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
         """Learn from the training clips what has to be known before the first step, and return figures of it.
 
         `datamodule` is the run's; files for other runs go into the folder `keep_in`. By default the backbone takes the
-        published weights that its settings name, and nothing else is needed.
+        weights that its settings name, and nothing else is needed.
 
         Raises:
             InputError: Weights that cannot be read or do not fit.
         """
         backbone = getattr(self, "backbone", None)
         if isinstance(backbone, Backbone):
-            backbone.load_published()
+            start_backbone(backbone, self.config)
         return {}
 
     @abstractmethod

@@ -26,6 +26,8 @@ def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path, untra
     arguments = [f"experiment={experiment}"] + ["data.root=x"] * ("scenes" not in experiment)
     if "post_hoc" in experiment or "lmac" in experiment:
         arguments.append(f"model.explains={explained_box(experiment, untrained_run)}")
+    if "self_supervised" in experiment:
+        arguments.append("backbone.weights=RUN")  # read when the run is prepared
     config = compose(arguments)
     multi_label = bool(getattr(config.data, "multi_label", False))
     torch.manual_seed(0)
@@ -41,5 +43,7 @@ def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path, untra
     first = getattr(model, "backbone", model)
     if "post_hoc" in experiment or "lmac" in experiment:
         first = getattr(model, "bottleneck", model).decoder
+    if getattr(config.backbone, "frozen", False):
+        first = model.head
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in first.parameters())
     assert model.eval()(batch.waveform).shape == (2, 3)
