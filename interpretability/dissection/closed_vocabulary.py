@@ -6,7 +6,7 @@ mutual-information functions need all units of a layer to know what is usual.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,9 +18,7 @@ from interpretability.dissection.caption_embedding import Embed, cosine
 from interpretability.dissection.caption_text import sentences_of
 from interpretability.dissection.captions import PUBLISHED_SCALE
 from interpretability.dissection.language import LanguageModel, ask_each
-
-Similarity = Callable[[Tensor, Tensor], Tensor]
-"""Values (N, U) and concept scores (N, M) -> similarity (U, M)."""
+from interpretability.dissection.similarity import Similarity
 
 HIDDEN_CLIPS = 5
 """Clips that the published description-based way sees of a hidden unit."""

@@ -1,6 +1,7 @@
 """The three closed-vocabulary ways: planted units found, the published faults reproduced, answers read and mapped."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -15,22 +16,10 @@ from interpretability.dissection.closed_vocabulary import (
     top_audio_based,
 )
 from interpretability.dissection.language import NoAnswerError
+from interpretability.dissection.similarity import SIMILARITIES, cosine_cubed, soft_wpmi, wpmi
 
 N, M, DIM = 400, 20, 64
 NAMES = tuple(f"concept_{m}" for m in range(M))
-
-
-def cosine_cubed(values, concepts):
-    u, v = ((x - x.mean(0)) ** 3 for x in (values, concepts))
-    return (u / u.norm(dim=0).clamp_min(1e-3)).T @ (v / v.norm(dim=0).clamp_min(1e-3))
-
-
-def soft_wpmi(values, concepts):
-    k = min(100, len(values))
-    p = 0.998 - torch.arange(k)[:, None] / k * 0.028
-    q = (10 * concepts).softmax(1)
-    likely = torch.stack([torch.log(1 + p * (q[u.topk(k).indices] - 1) + 1e-7).sum(0) for u in values.T])
-    return likely - likely.logsumexp(0) + math.log(len(likely))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +33,9 @@ def planted():
     return values, clips, concepts
 
 
-@pytest.mark.parametrize("similarity", [cosine_cubed, soft_wpmi])
+@pytest.mark.parametrize(
+    "similarity", [SIMILARITIES[name] for name in ("cosine_cubed", "wpmi", "soft_wpmi", "pearson")]
+)
 def test_planted_units_are_named_by_description_and_by_sound(planted, similarity):
     values, clips, concepts = planted
     for found in (
@@ -70,6 +61,9 @@ def test_one_unit_at_a_time_has_no_mutual_information(planted):
     found = description_based(values, clips, concepts, NAMES, soft_wpmi, as_published="head")
     assert found.scores.abs().max() < 1e-4  # the unit is all there is: nothing is more than usual
     assert found.accuracy(NAMES) <= 0.15
+    weighted = description_based(values, clips, concepts, NAMES, wpmi, as_published="head")
+    scores = description_based(values, clips, concepts, NAMES, partial(wpmi, weight=0.0)).scores
+    torch.testing.assert_close(weighted.scores, 0.4 * scores)  # without the term, the likelihood alone is left
     exact = description_based(values, clips, concepts, NAMES, cosine_cubed)
     alone = description_based(values, clips, concepts, NAMES, cosine_cubed, as_published="head")
     torch.testing.assert_close(alone.scores, exact.scores)  # a similarity without that term is none the worse
