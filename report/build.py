@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 
 from configs.errors import CommandError, InputError
-from report import benchmark_page, curves, dissection_pages, listening_pages, run_pages, sanity_table
+from report import benchmark_page, curves, dissection_pages, listening_pages, run_pages, sanity_table, unlearning_table
 from report.comparison import compare
 from report.listening_data import clip_files
 from report.page import File, Page
@@ -40,6 +40,7 @@ PAGES: tuple[Page, ...] = (
     Page("unit.html", "Unit", "unit.html.j2", dissection_pages.unit_context, parent="units.html"),
     Page("explanations.html", "Explanations", "explanations.html.j2", benchmark_page.context, benchmark_page.files),
     Page("sanity.html", "Sanity", "sanity.html.j2", sanity_table.context),
+    Page("unlearning.html", "Unlearning", "unlearning.html.j2", unlearning_table.context, unlearning_table.files),
     Page("curves.html", "Curves", "curves.html.j2", curves.context, curves.files),
     Page("run.html", "Run", "run.html.j2", run_pages.run_context),
 )

@@ -1,6 +1,7 @@
 """What a model loses when units are ablated, class by class, beside random units of the same layers and norms."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from interpretability.dissection.ablation import How, Units, ablated
 from interpretability.dissection.answers import Answers
 from interpretability.dissection.matched_draws import DRAWS, matched_draws, norm_ratio, z_score
+from interpretability.dissection.replay import replayed
 from interpretability.dissection.unit_moments import Moments, unit_moments
 from interpretability.isolation import evaluation_mode
 
@@ -128,16 +130,14 @@ def ablation_effect(
                 return evaluate()
 
         norms = {path: measured[path].norm(how) for path in units}
+        before = evaluate() if before is None else before
         after = with_ablated(units)  # a unit that does not exist is refused here, by name
         others = matched_draws(units, norms, draws, seed)
-        return AblationEffect(
-            units={path: [int(unit) for unit in chosen] for path, chosen in units.items()},
-            how=how,
-            before=evaluate() if before is None else before,
-            after=after,
-            draws=tuple(with_ablated(drawn) for drawn in others),
-            norm_ratio=norm_ratio(units, others, norms),
-        )
+        only = next(iter(units)) if len(units) == 1 else None
+        with nullcontext() if only is None else replayed(model, only, evaluate):
+            answers = tuple(with_ablated(drawn) for drawn in others)
+        chosen = {path: [int(unit) for unit in numbers] for path, numbers in units.items()}
+        return AblationEffect(chosen, how, before, after, answers, norm_ratio(units, others, norms))
 
 
 def pooled(effects: Sequence[AblationEffect]) -> AblationEffect:

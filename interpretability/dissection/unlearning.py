@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from interpretability.dissection.ablation import How, Units, ablated
 from interpretability.dissection.answers import Answers
+from interpretability.dissection.replay import replayed
 from interpretability.isolation import evaluation_mode
 
 Evaluate = Callable[[], Answers]
@@ -32,7 +33,7 @@ LEAST_GAIN = 1e-4
 
 
 @torch.no_grad()
-def unit_effects(
+def logit_effects(
     model: nn.Module,
     evaluate: Evaluate,
     layer: str,
@@ -45,7 +46,7 @@ def unit_effects(
 
     Args:
         model: any network; nothing of it is changed.
-        evaluate: runs it on clips; it is called U + 1 times.
+        evaluate: runs it on clips, U + 2 times; much faster where it does so in one call of the network (`replayed`).
         layer: dotted path.
         n_units: U.
         how: "zero", "mean" or a factor.
@@ -58,9 +59,10 @@ def unit_effects(
     with evaluation_mode(model):
         before = evaluate()
         lost = []
-        for unit in range(n_units):
-            with ablated(model, {layer: [unit]}, how, means, axes):
-                lost.append(before.logits - evaluate().logits)
+        with replayed(model, layer, evaluate):
+            for unit in range(n_units):
+                with ablated(model, {layer: [unit]}, how, means, axes):
+                    lost.append(before.logits - evaluate().logits)
     return before, torch.stack(lost, dim=2)
 
 
@@ -215,7 +217,7 @@ def find_removal(
     Args:
         model: any network; nothing of it is changed.
         decide: runs it on the clips that decide.
-        learned: layer path -> `unit_effects` on other clips.
+        learned: layer path -> `logit_effects` on other clips.
         label: class to be forgotten.
         how: as for `learned`.
         means: layer path -> (U,), for "mean".

@@ -1,4 +1,4 @@
-// Line charts of data/curves.js: axes with units, a legend, and the numbers at the pointer.
+// Line charts of data/curves.js, or of what the place names: axes with units, a legend, and the numbers at the pointer.
 "use strict";
 
 (async function () {
@@ -109,7 +109,8 @@
       const bounds = picture.getBoundingClientRect();
       const inside = ((event.clientX - bounds.left) / bounds.width) * WIDTH;
       const share = Math.max(0, Math.min(1, (inside - BOX.left) / (WIDTH - BOX.left - BOX.right)));
-      const value = Math.round(scale.x0 + share * (scale.x1 - scale.x0));
+      const step = chart.step || 1;
+      const value = step * Math.round((scale.x0 + share * (scale.x1 - scale.x0)) / step);
       cursor.setAttribute("x1", scale.x(value));
       cursor.setAttribute("x2", scale.x(value));
       cursor.setAttribute("visibility", "visible");
@@ -133,7 +134,7 @@
   }
 
   try {
-    place.replaceChildren(...(await load("curves")).map(draw));
+    place.replaceChildren(...(await load(place.dataset.of || "curves")).map(draw));
     soundglass.ready = true;
   } catch (error) {
     fail(place, error);

@@ -11,8 +11,8 @@ from interpretability.dissection.unlearning import (
     choose,
     find_removal,
     greedy_choice,
+    logit_effects,
     try_removals,
-    unit_effects,
 )
 
 CARRIERS = {0: [2, 9], 1: [4, 11, 17], 2: [6], 3: [1, 20]}
@@ -49,7 +49,7 @@ def planted():
 @pytest.mark.parametrize("label", CARRIERS)
 def test_the_planted_units_are_found_and_the_class_is_forgotten(planted, label):
     network, clips_of = planted
-    learned = {"1": unit_effects(network, clips_of(200, 0), "1", 24)}
+    learned = {"1": logit_effects(network, clips_of(200, 0), "1", 24)}
     removal, tried = find_removal(network, clips_of(120, 1), learned, label)
     assert set(CARRIERS[label]) <= set(removal.units["1"])
     assert not set(removal.units["1"]) & {unit for other, units in CARRIERS.items() if other != label for unit in units}
@@ -62,17 +62,17 @@ def test_the_planted_units_are_found_and_the_class_is_forgotten(planted, label):
 
 def test_effects_of_single_units_are_those_of_ablation(planted):
     network, clips_of = planted
-    before, effects = unit_effects(network, clips_of(12, 0), "1", 24)
+    before, effects = logit_effects(network, clips_of(12, 0), "1", 24)
     total = before.logits - effects.sum(dim=2)  # the head has no bias: without any unit all logits are zero
     assert torch.allclose(total, torch.zeros_like(total), atol=1e-5)
 
 
 def test_no_class_to_forget_removes_only_what_does_harm(planted):
     network, clips_of = planted
-    before, effects = unit_effects(network, clips_of(200, 0), "1", 24)
+    before, effects = logit_effects(network, clips_of(200, 0), "1", 24)
     with torch.no_grad():
         network[2].weight[3, 13] = 40.0  # a unit that carries noise now shouts for class 3
-    spoiled, harm = unit_effects(network, clips_of(200, 0), "1", 24)
+    spoiled, harm = logit_effects(network, clips_of(200, 0), "1", 24)
     assert 13 in greedy_choice(spoiled, harm, None)
     assert not set(greedy_choice(before, effects, None)) & {unit for units in CARRIERS.values() for unit in units}
 
@@ -89,7 +89,7 @@ def test_many_labels(planted):
 
         return evaluate
 
-    learned = {"1": unit_effects(network, labelled(0), "1", 24)}
+    learned = {"1": logit_effects(network, labelled(0), "1", 24)}
     removal, _ = find_removal(network, labelled(1), learned, 2)
     assert 6 in removal.units["1"]
     assert removal.forget > 0.3
