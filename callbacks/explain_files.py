@@ -34,6 +34,14 @@ class Outcome:
     skipped: int
 
 
+def explain_clips(settings: ExplainConfig) -> list[str]:
+    """Explain an audio file or a folder and return what is to be said of it; errors as `explain_files`."""
+    outcome = explain_files(settings)
+    report = [] if outcome.report is None else [f"report: {outcome.report}"]
+    total = outcome.explained + outcome.skipped
+    return [f"explained {outcome.explained} of {total} files in {outcome.output}", *report]
+
+
 def explain_files(settings: ExplainConfig) -> Outcome:
     """Explain an audio file, or all of a folder; what cannot be explained is named on stderr, counted and listed.
 
@@ -44,7 +52,7 @@ def explain_files(settings: ExplainConfig) -> Outcome:
     run = load_run(settings.run, settings.device)
     model = require_components(run.model)
     classes = [_class_number(label, run.class_names) for label in settings.classes]
-    files = audio_files(Path(settings.audio).expanduser())
+    files = audio_files(Path(settings.audio or "").expanduser())
     _edit(run, settings)
     output = open_folder(_output_of(settings, run), settings.overwrite)
     rows: list[dict[str, Any]] = []
@@ -110,7 +118,7 @@ def _output_of(settings: ExplainConfig, run: LoadedRun) -> Path:
     if settings.output is not None:
         return Path(settings.output).expanduser()
     folder = run.path if run.path.is_dir() else run.path.parent
-    return folder / "explanations" / file_name(Path(settings.audio).resolve().name)
+    return folder / "explanations" / file_name(Path(settings.audio or "").resolve().name)
 
 
 def _report(run: LoadedRun, output: Path) -> Path:

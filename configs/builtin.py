@@ -1,14 +1,25 @@
 """The components that come with the program, in one table."""
 
 from configs.callback_schema import FaithfulnessConfig, ListeningConfig
+from configs.dissection_schema import DissectionConfig
+from configs.gan_schema import (
+    CiwGANConfig,
+    DigitsData,
+    FiwGANConfig,
+    PreviewsConfig,
+    SyntheticWordsData,
+    WaveGANConfig,
+)
 from configs.registry import register
 from configs.schema import (
     AudioFolderData,
+    BEATsConfig,
     BlackBoxConfig,
     ByDesignConfig,
     Cnn14Config,
     Esc50Data,
     LMACConfig,
+    MaskedSpectrogramConfig,
     NMFLinearConfig,
     OpenMicData,
     PostHocConfig,
@@ -23,6 +34,8 @@ register("dataset", "sound_scenes", SoundScenesData, "datamodules.sound_scenes:S
 register("dataset", "esc50", Esc50Data, "datamodules.esc50:Esc50")
 register("dataset", "audio_folder", AudioFolderData, "datamodules.audio_folder:AudioFolder")
 register("dataset", "openmic", OpenMicData, "datamodules.openmic:OpenMic")
+register("dataset", "digits", DigitsData, "datamodules.digits:Digits")
+register("dataset", "synthetic_words", SyntheticWordsData, "datamodules.synthetic_words:SyntheticWords")
 
 register("backbone", "small_cnn", SmallCNNConfig, "models.backbones:SmallCNN")
 register("backbone", "vgg", VGGConfig, "models.vgg:VGG")
@@ -33,13 +46,20 @@ register(
     SpectrogramTransformerConfig,
     "models.spectrogram_transformer:SpectrogramTransformer",
 )
+register("backbone", "beats", BEATsConfig, "models.beats:BEATs")
 
 register("model", "by_design", ByDesignConfig, "models.by_design:ByDesignClassifier")
 register("model", "black_box", BlackBoxConfig, "models.black_box:BlackBoxClassifier")
 register("model", "nmf_linear", NMFLinearConfig, "models.nmf_classifier:NMFClassifier")
 register("model", "task_driven_nmf", TaskDrivenNMFConfig, "models.nmf_classifier:NMFClassifier")
 register("model", "post_hoc", PostHocConfig, "models.post_hoc:PostHocInterpreter")
+register("model", "masked_spectrogram", MaskedSpectrogramConfig, "models.masked_spectrogram:MaskedSpectrogram")
 register("model", "lmac", LMACConfig, "models.lmac:ListenableMaps")
+register("model", "wavegan", WaveGANConfig, "models.wavegan_training:WaveGANTraining")
+register("model", "ciwgan", CiwGANConfig, "models.wavegan_training_codes:CiwGANTraining")
+register("model", "fiwgan", FiwGANConfig, "models.wavegan_training_codes:FiwGANTraining")
 
 register("callback", "faithfulness", FaithfulnessConfig, "callbacks.faithfulness:FaithfulnessCallback")
+register("callback", "dissection", DissectionConfig, "callbacks.dissection:DissectionCallback")
 register("callback", "listening", ListeningConfig, "callbacks.listening:ListeningCallback")
+register("callback", "previews", PreviewsConfig, "callbacks.generator_previews:GeneratorPreviews")

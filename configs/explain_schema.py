@@ -4,6 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+WHAT = {
+    "clips": "callbacks.explain_files:explain_clips",
+    "units": "callbacks.explain_units:explain_units",
+}
+"""What can be explained -> "package.module:function" that takes the settings and returns what it has to say, in lines.
+
+Functions are imported when they are called, so that a wrong command line is answered at once.
+"""
+
 
 @dataclass
 class ExplainConfig:
@@ -11,10 +20,12 @@ class ExplainConfig:
 
     run: str = "???"
     """Run folder, or one checkpoint file."""
-    audio: str = "???"
-    """Audio file, or a folder whose audio files are all explained."""
+    what: str = "clips"
+    """What is explained: clips of audio, or the units of the network by the run's own validation clips."""
+    audio: str | None = None
+    """Audio file, or a folder whose audio files are all explained; needed for clips."""
     output: str | None = None
-    """Folder to write; none takes RUN/explanations/NAME, called after the audio."""
+    """Folder to write; none takes RUN/explanations/NAME, called after the audio, for units the run folder itself."""
     overwrite: bool = False
     """Whether explanations that are already in the output folder are replaced."""
     threshold: float = 0.2
@@ -35,11 +46,23 @@ class ExplainConfig:
     """Whether to build the report, a folder of pages that any browser plays."""
     device: str = "cpu"
     """Device that computes: cpu, cuda or another name PyTorch knows."""
+    layers: list[str] = field(default_factory=list)
+    """For units: layers by dotted path; an empty list takes those of callbacks.dissection in the run."""
+    n_clips: int | None = None
+    """For units: validation clips to measure them on; none takes as many as callbacks.dissection of the run."""
+    concepts: str | None = None
+    """For units: what they are named by; none takes the source of callbacks.dissection in the run."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
+        if self.what not in WHAT:
+            yield f"what={self.what} must be one of {', '.join(WHAT)}"
+        if self.what == "clips" and self.audio is None:
+            yield "audio is missing: give audio=FILE_OR_FOLDER, or explain what=units"
         if not -1 <= self.threshold <= 1:
             yield f"threshold={self.threshold} must lie between -1 and 1"
+        if self.n_clips is not None and self.n_clips < 4:
+            yield f"n_clips={self.n_clips} must be at least 4"
         if self.longest <= 0:
             yield f"longest={self.longest} must be above 0"
         if self.components != "all" and not (self.components.isascii() and self.components.isdigit()):

@@ -182,7 +182,7 @@ def test_missing_settings_are_listed_and_help_needs_no_torch():
     assert " torch" not in shown.stderr
     missing = run()
     assert missing.returncode == 2
-    assert "error: missing: audio, run; give each as key=value" in missing.stderr
+    assert "error: missing: run; give each as key=value" in missing.stderr
 
 
 def test_a_run_of_another_kind_or_without_a_checkpoint_is_refused(untrained_run, tmp_path, capsys):

@@ -149,10 +149,13 @@ def drift(
 
 
 def event_of(before: UnitReport, after: UnitReport) -> str | None:
-    """Return what happened to a unit: "died", "born", "lost" or "renamed"; None if its label stayed."""
+    """Return what happened to a unit: "died", "born", "lost" or "renamed"; None if its label stayed.
+
+    Labels of two sources are not compared: where one source fails at a point, another may stand in for it.
+    """
     if after.dead:
         return None if before.dead else "died"
-    if before.label == after.label:
+    if before.label == after.label or before.source != after.source:
         return None
     if before.label is None:
         return "born"

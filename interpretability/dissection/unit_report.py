@@ -60,13 +60,24 @@ class Polysemanticity:
 
 @dataclass(frozen=True)
 class TuningCurve:
-    """Responses y (S,) of the unit to S stimuli of one family at x (S,) in `unit`; `silence` is that to no sound."""
+    """Responses of the unit to S stimuli of one family.
+
+    Attributes:
+        x: (S,) what varies, in `unit`.
+        y: (S,) what is read out of the unit.
+        unit: of x.
+        peak: where the unit responds most at its pole, between the stimuli.
+        width: of the peak at half its height, in octaves where x is on a ratio scale.
+        selective: whether the peak stands out from those of random curves; None where it was not tested.
+        silence: response to no sound.
+    """
 
     x: tuple[float, ...]
     y: tuple[float, ...]
     unit: str
     peak: float | None = None
     width: float | None = None
+    selective: bool | None = None
     silence: float | None = None
 
 

@@ -141,11 +141,11 @@
 
   soundglass.tuningCurves = function (tuning) {
     return Object.entries(tuning)
-      .map(([name, { x, y, unit, peak, silence }]) => {
+      .map(([name, { x, y, unit, peak, selective, silence }]) => {
         const series = [{ name: "response", y }];
         if (silence !== null && silence !== undefined) series.push({ name: "silence", y: x.map(() => silence) });
-        const log = ["Hz"].includes(unit) && Math.min(...x) > 0 && Math.max(...x) > 4 * Math.min(...x);
-        return curve(plain(name), x, series, { unit, log, peak });
+        const log = ["Hz", "clicks/s"].includes(unit) && Math.min(...x) > 0 && Math.max(...x) > 4 * Math.min(...x);
+        return curve(plain(name), x, series, { unit, log, peak: selective ? peak : null });
       })
       .filter(Boolean);
   };

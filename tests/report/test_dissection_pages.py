@@ -66,7 +66,7 @@ def unit(number, layer="blocks.2", pole=1, n_clips=12, dead=False):
         descriptors={f"measure_{i}": float(v) for i, v in enumerate(rng.uniform(-1, 1, 11))} | {"f0": 0.8},
         tuning={
             "tones": TuningCurve(
-                frequencies, tuple(float(v) for v in np.exp(-((np.arange(7) - 3) ** 2))), "Hz", 800.0, 1.0, 0.05
+                frequencies, tuple(float(v) for v in np.exp(-((np.arange(7) - 3) ** 2))), "Hz", 800.0, 1.0, True, 0.05
             ),
             "click_trains": TuningCurve((1.0, 2.0, 4.0, 8.0), (0.1, 0.2, 0.4, 0.1), "1/s"),
         },

@@ -80,6 +80,12 @@ def test_events_are_told_apart():
     assert set(found.overlaps) == {"layer/0+", "layer/1+", "layer/2+"}
 
 
+def test_labels_of_two_sources_are_not_compared():
+    other = dataclasses.replace(unit(0, "cat"), source="clap")
+    found = drift([unit(0)], [other], n_clips=20)
+    assert (found.renamed, found.overlap) == (0, pytest.approx(1.0))
+
+
 def test_random_rankings_fall_below_the_floor_and_noise_within_a_bootstrap_does_not():
     random = torch.Generator().manual_seed(0)
     values = torch.rand(300, 60, generator=random)
