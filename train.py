@@ -157,6 +157,8 @@ def run_facts(
     from models.cost import count_flops, count_parameters
 
     clip = datamodule.batch("val", [0])
+    one_clip = (clip.waveform.to(model.device), clip.length.to(model.device))
+    inputs = model.example_inputs() if hasattr(model, "example_inputs") else one_clip  # a generator takes latents
     return {
         "experiment": config.experiment,
         "model": config.model.name,
@@ -165,7 +167,7 @@ def run_facts(
         "n_train": len(datamodule.dataset("train")),
         "n_val": len(datamodule.dataset("val")),
         "parameters": count_parameters(model),
-        "flops_per_clip": count_flops(model, clip.waveform.to(model.device), clip.length.to(model.device)),
+        "flops_per_clip": count_flops(model, *inputs),
         "seconds/fit": clock.seconds,
         "memory/peak_mb": peak_memory_mb(),
         **versions(),

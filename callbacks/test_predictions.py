@@ -23,6 +23,8 @@ Answer = tuple[int, list[float], list[float]]
 class TestPredictions(pl.Callback):
     """Writes `test_predictions.csv`: clip, recording, then probability and target of every class.
 
+    A model that answers nothing, such as a generator, has no such table.
+
     The answers of all ranks are brought together; each clip has one row, in the order of the test split.
     """
 
@@ -46,6 +48,8 @@ class TestPredictions(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the probabilities of one batch."""
+        if outputs is None or "logits" not in outputs:
+            return
         logits = outputs["logits"].float()
         probabilities = logits.sigmoid() if self.datamodule.multi_label else logits.softmax(dim=-1)
         target = batch.target
@@ -61,7 +65,7 @@ class TestPredictions(pl.Callback):
         if trainer.world_size > 1:
             everyone = [None] * trainer.world_size
             torch.distributed.all_gather_object(everyone, self.answers)
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and any(everyone):
             replace_file(self.path, self.table(sorted(chain.from_iterable(everyone))).encode())
 
     def table(self, answers: list[Answer]) -> str:

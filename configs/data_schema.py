@@ -21,6 +21,8 @@ class DataConfig:
     """Clips per batch and process."""
     num_workers: int = 0
     """Worker processes that load batches; results do not depend on it."""
+    passes: int = 1
+    """Passes over the training split in one epoch; more make validations and checkpoints rarer."""
     cache_dir: str = "~/.cache/soundglass"
     """Folder of the decoded and resampled copy of the recordings."""
     on_bad_file: Literal["error", "skip"] = "error"
@@ -34,7 +36,7 @@ class DataConfig:
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
-        yield from at_least(self, "data", 1, ("batch_size",))
+        yield from at_least(self, "data", 1, ("batch_size", "passes"))
         yield from at_least(self, "data", 0, ("num_workers",))
         yield from above_zero(self, "data", ("seconds",))
         yield from below_one(self, "data", ("validation_share",))

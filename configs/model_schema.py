@@ -240,6 +240,10 @@ class ModelConfig:
         """Yield one sentence per setting that cannot be used."""
         yield from ()
 
+    def run_problems(self, config: Any) -> Iterator[str]:  # noqa: ANN401 - configs.schema imports this file
+        """Yield one sentence per setting of another group of `config` that this model cannot be used with."""
+        yield from ()
+
 
 @dataclass
 class BlackBoxConfig(ModelConfig):

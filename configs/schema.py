@@ -122,6 +122,7 @@ class Config:
         if self.twin and self.model.name in ("black_box", "post_hoc", "lmac", "masked_spectrogram"):
             yield f"twin=true trains a black box beside the model; choose another model.name than {self.model.name}"
         yield from self.backbone.front_end_problems(self.front_end)
+        yield from self.model.run_problems(self)
         instrument = self.trainer.monitor.partition("/")[0]
         settings = getattr(self.callbacks, instrument, None)
         if settings is not None and not settings.enabled:

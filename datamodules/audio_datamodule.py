@@ -127,7 +127,8 @@ class AudioDataModule(pl.LightningDataModule):
         """Serve the training split, shuffled and augmented by epoch; the last, smaller batch is left out."""
         dataset, (rank, world) = self.dataset("train"), self._rank_and_world()
         check_batch_size(len(dataset), self.config.batch_size, world)
-        return self._loader(dataset, EpochSampler(len(dataset), self.seed, self._epoch, rank, world), drop_last=True)
+        sampler = EpochSampler(len(dataset), self.seed, self._epoch, rank, world, self.config.passes)
+        return self._loader(dataset, sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Serve the validation split in order."""

@@ -18,20 +18,26 @@ class EpochSampler(Sampler[EpochIndex]):
 
     The epoch is asked for when an iteration begins, not when the sampler is made: Lightning builds the iterator of a
     resumed run before it would call `set_epoch`. Ranks take turns through one common order; the uneven tail is dropped,
-    so that all ranks make the same number of steps.
+    so that all ranks make the same number of steps. With several passes in an epoch each counts as an epoch of its own
+    for order and augmentation.
     """
 
-    def __init__(self, n_clips: int, seed: int, epoch: Callable[[], int], rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, n_clips: int, seed: int, epoch: Callable[[], int], rank: int = 0, world: int = 1, passes: int = 1
+    ) -> None:
         self.n_clips, self.seed, self.epoch, self.rank, self.world = n_clips, seed, epoch, rank, world
+        self.passes = passes
 
     def __iter__(self) -> Iterator[EpochIndex]:
-        epoch = self.epoch()
-        order = clip_generator(self.seed, epoch, 0, _SHUFFLE_STREAM).permutation(self.n_clips)
-        for index in order[: len(self) * self.world][self.rank :: self.world]:
-            yield epoch, int(index)
+        first = self.epoch() * self.passes
+        taken = self.n_clips // self.world * self.world
+        for epoch in range(first, first + self.passes):
+            order = clip_generator(self.seed, epoch, 0, _SHUFFLE_STREAM).permutation(self.n_clips)
+            for index in order[:taken][self.rank :: self.world]:
+                yield epoch, int(index)
 
     def __len__(self) -> int:
-        return self.n_clips // self.world
+        return self.n_clips // self.world * self.passes
 
 
 class EvaluationSampler(Sampler[int]):

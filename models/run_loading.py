@@ -3,9 +3,10 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -90,7 +91,32 @@ class LoadedRun:
 
 
 def load_run(path: str | Path, device: str = "cpu") -> LoadedRun:
-    """Load the best checkpoint of a run folder, or one checkpoint file.
+    """Load the best checkpoint of a run folder, or one checkpoint file, of a classifier.
+
+    Raises:
+        CommandError: `path` is no run folder.
+        InputError: No finished checkpoint, a truncated or foreign one, one that does not fit its configuration, or
+            a generator (`models.gan_loading.load_generator` loads these).
+    """
+    found = restore(path, device)
+    if not isinstance(found.model, AudioClassifier):
+        raise InputError(
+            f"{found.path}: model.name={found.config.model.name} generates sounds; this needs the run of a classifier"
+        )
+    return LoadedRun(found.path, found.config, found.model, found.kept)
+
+
+class Restored(NamedTuple):
+    """A model in eval mode as its checkpoint has it; members as those of `LoadedRun`, the model of any kind."""
+
+    path: Path
+    config: Config
+    model: pl.LightningModule
+    kept: dict[str, Any]
+
+
+def restore(path: str | Path, device: str = "cpu") -> Restored:
+    """Load the model of a run folder's best checkpoint, or of one checkpoint file; whatever it is.
 
     Raises:
         CommandError: `path` is no run folder.
@@ -108,17 +134,17 @@ def load_run(path: str | Path, device: str = "cpu") -> LoadedRun:
         multi_label, weights = bool(facts["multi_label"]), checkpoint["state_dict"]
         more = {key: facts[key] for key in facts if key not in ("config", "class_names", "multi_label")}
     except KeyError as missing:
-        raise InputError(f"{file}: not a checkpoint of a classifier ({missing} is missing in it)") from missing
+        raise InputError(f"{file}: not a checkpoint of ours ({missing} is missing in it)") from missing
     if folder is not None:
         _check_front_end(folder, config)
-    model: AudioClassifier[Any] = component("model", config.model.name).load()(config, names, multi_label, **more)
+    model: pl.LightningModule = component("model", config.model.name).load()(config, names, multi_label, **more)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise InputError(f"{file}: weights do not fit model.name={config.model.name} as configured: "
                          f"{' '.join(str(error).split())[:300]}") from error  # fmt: skip
     model.to(device).eval()
-    return LoadedRun(path, config, model, {key: checkpoint[key] for key in KEPT if key in checkpoint})
+    return Restored(path, config, model, {key: checkpoint[key] for key in KEPT if key in checkpoint})
 
 
 def _check_front_end(folder: RunFolder, config: Config) -> None:
