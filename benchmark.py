@@ -10,11 +10,13 @@ from configs.benchmark_schema import ExplanationsBenchmark, SanityBenchmark
 from configs.errors import CommandError, InputError
 from configs.registry import nearest
 from configs.script_line import script_settings
+from configs.unlearn_schema import UnlearningBenchmark
 
 USAGE = """\
 usage: python benchmark.py explanations run=RUN [KEY=VALUE ...]   how good explanations are, beside the usual methods
        python benchmark.py sanity run=RUN [KEY=VALUE ...]         whether they depend on what was learned
-       python benchmark.py COMMAND --help                         the settings of one of the two
+       python benchmark.py unlearning run=RUN [KEY=VALUE ...]     how well classes are forgotten when units go
+       python benchmark.py COMMAND --help                         the settings of one of them
 
 Finished parts are kept in the run folders: the same command goes on where it was stopped.
 """
@@ -34,6 +36,14 @@ and a page of the report.
 """
 
 
+UNLEARNING = """\
+usage: python benchmark.py unlearning run=RUN [KEY=VALUE ...]
+
+Removes the units of each class in turn, chosen by measured effects and as published, beside matched random units, and
+prunes by described properties; writes unlearning.md, .csv and .json.
+"""
+
+
 def explanations(arguments: list[str]) -> None:
     """Run `benchmark.py explanations`."""
     settings = script_settings(ExplanationsBenchmark, EXPLANATIONS, arguments)
@@ -50,7 +60,19 @@ def sanity(arguments: list[str]) -> None:
     print(benchmark_sanity(settings))
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {"explanations": explanations, "sanity": sanity}
+def unlearning(arguments: list[str]) -> None:
+    """Run `benchmark.py unlearning`."""
+    settings = script_settings(UnlearningBenchmark, UNLEARNING, arguments)
+    from callbacks.unlearning_benchmark import benchmark_unlearning
+
+    print(benchmark_unlearning(settings))
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "explanations": explanations,
+    "sanity": sanity,
+    "unlearning": unlearning,
+}
 
 
 def main(arguments: Sequence[str]) -> int:

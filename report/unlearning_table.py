@@ -48,8 +48,20 @@ def sentence(result: Mapping[str, Any]) -> str:
     return (
         f"{count} of {total} units of {where} removed: {TITLES[name]} of class {result['concept']} from "
         f"{number(forget['before'])} to {number(forget['after'])} (z = {z_text(forget['z'])}), of the others from "
-        f"{number(retain['before'])} to {number(retain['after'])}."
+        f"{number(retain['before'])} to {number(retain['after'])}.{_worst(result, name)}"
     )
+
+
+def _worst(result: Mapping[str, Any], name: str) -> str:
+    """Say which other class lost most: a mean over many classes hides the loss of one."""
+    others = [row for number_, row in enumerate(result["classes"]) if number_ != result["label"]]
+    sides = [(row["name"], row[name]["forget"]) for row in others if row[name]["forget"]["before"] is not None]
+    if not sides:
+        return ""
+    title, side = max(sides, key=lambda one: one[1]["before"] - one[1]["after"])
+    if side["before"] <= side["after"]:
+        return " No other class lost any."
+    return f" Of these {title} lost most, from {number(side['before'])} to {number(side['after'])}."
 
 
 def tables(result: Mapping[str, Any]) -> list[Table]:
@@ -112,14 +124,15 @@ def _sound(result: Mapping[str, Any]) -> list[Table]:
 
 
 def _units(result: Mapping[str, Any]) -> Table:
-    rows = [[path, str(len(units)), ", ".join(map(str, units))] for path, units in result["units"].items()]
+    rows = [[path, str(result["layers"][path]), str(len(units))] for path, units in result["units"].items()]
+    named = "; ".join(f"{path} {', '.join(map(str, units))}" for path, units in result["units"].items())
     how = "silenced" if result["how"] == "zero" else "held at their mean"
     return (
         "Units removed",
-        ["layer", "count", "units"],
+        ["layer", "units", "removed"],
         rows,
-        f"{how.capitalize()} in the weights of {result['checkpoint']}, whose logits differ from those of ablation by "
-        f"{result['difference']:.1e} at most.",
+        f"{named}. {how.capitalize()} in the weights of {result['checkpoint']}, whose logits differ from those of "
+        f"ablation by {result['difference']:.1e} at most.",
     )
 
 
