@@ -76,7 +76,7 @@ def copying(
     """
     nan = Estimate(float("nan"), float("nan"), float("nan"))
     end = float(of.centre + of.jump * values.shape[-1]) / sample_rate
-    if min(starts) < 0 or max(starts) + seconds > end + 1e-9:
+    if min(starts) < 0 or max(starts) + seconds > end + float(of.jump) / sample_rate:
         raise InputError(
             f"layer '{layer}': a syllable of {seconds:g} s at {max(starts):g} s does not lie in its {end:g} s"
         )
@@ -119,7 +119,7 @@ def reduplicated(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return synthetic words (K, N) of two syllables: the same twice, two different ones, and one alone.
 
-    A syllable is 60 ms of noise about its burst frequency and then a vowel: a pulse train of 120 Hz through a resonance.
+    A syllable is 60 ms of noise about its burst frequency, then a vowel: a pulse train of 120 Hz through a resonance.
     The second syllable of a copy has noise of its own, as a speaker has.
 
     Args:

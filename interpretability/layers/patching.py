@@ -148,7 +148,9 @@ def _channels(layer: str, output: Any, channels: Sequence[int] | None) -> Tensor
     count = output.shape[1]
     if wrong := [channel for channel in channels or () if not 0 <= channel < count]:
         raise InputError(f"layer '{layer}' has {count} channels, counted from 0: there is no channel {wrong[0]}")
-    return torch.tensor(list(range(count)) if channels is None else list(channels), device=output.device)
+    return torch.tensor(
+        list(range(count)) if channels is None else list(channels), dtype=torch.int64, device=output.device
+    )
 
 
 def settings(bases: Tensor, moved: Mapping[int, float]) -> Tensor:
