@@ -159,12 +159,26 @@ def counted(corpus: CorpusWords, clips: Tensor) -> tuple[Any, NDArray[np.int64]]
 
 
 def by_chance(n: NDArray[np.int64], drawn: NDArray[np.int64], having: NDArray[np.int64], total: int) -> Floats:
-    """Probability that of `drawn` clips out of `total`, `having` of which have a word, at least `n` have it."""
-    from scipy.stats import hypergeom
+    """Probability that of `drawn` clips out of `total`, `having` of which have a word, at least `n` have it.
 
-    cases, where = np.unique(np.stack([n, drawn, having], axis=1), axis=0, return_inverse=True)
-    p: Floats = hypergeom.sf(cases[:, 0] - 1, total, cases[:, 2], cases[:, 1])
-    return p[where.ravel()]
+    The upper tail of the hypergeometric distribution, from the logarithms of its terms.
+    """
+    p = np.zeros(len(n))
+    all_draws = log_choose(np.full_like(drawn, total), drawn)
+    for k in range(int(n.min(initial=1)), int(drawn.max(initial=0)) + 1):
+        draws = log_choose(having, np.full_like(having, k)) + log_choose(total - having, drawn - k)
+        p += np.where(k >= n, np.exp(draws - all_draws), 0.0)
+    return np.minimum(p, 1.0)
+
+
+def log_choose(n: NDArray[np.int64], k: NDArray[np.int64]) -> Floats:
+    """Logarithm of the number of ways to choose k out of n; minus infinity where there is none."""
+    from scipy.special import gammaln
+
+    possible = (k >= 0) & (k <= n)
+    inside = np.where(possible, k, 0)
+    ways: Floats = gammaln(n + 1) - gammaln(inside + 1) - gammaln(n - inside + 1)
+    return np.where(possible, ways, -np.inf)
 
 
 def false_discovery(p: Floats, tests: int) -> Floats:

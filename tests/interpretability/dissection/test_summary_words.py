@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, hypergeom
 
 from interpretability.dissection.captions import Captions
 from interpretability.dissection.summary_words import (
@@ -40,6 +40,9 @@ def test_chance_is_counted_over_all_draws():
     hits = [sum(clip < having for clip in chosen) >= n for chosen in combinations(range(total), drawn)]
     found = by_chance(np.array([n, n]), np.array([drawn, drawn]), np.array([having, total]), total)
     assert found == pytest.approx([np.mean(hits), 1.0])
+    cases = np.random.default_rng(0).integers([1, 5, 1], [6, 17, 2000], size=(50, 3))
+    expected = hypergeom.sf(cases[:, 0] - 1, 20_000, cases[:, 2], cases[:, 1])
+    assert by_chance(*cases.T, 20_000) == pytest.approx(expected, rel=1e-6)
 
 
 def test_false_discovery_is_that_of_all_tests():
