@@ -39,6 +39,12 @@ SCHEMA = {
     "required": ["reason", "acoustic"],
     "additionalProperties": False,
 }
+FREE_SCHEMA = {
+    "type": "object",
+    "properties": {"reply": {"type": "string"}},
+    "required": ["reply"],
+    "additionalProperties": False,
+}
 IsAcoustic = Callable[[str], bool]
 
 
@@ -106,12 +112,16 @@ class AcousticFilter:
 
     A word about which there is no answer is judged by the list (`is_sound_adjective`) and marked.
 
+    Args:
+        model: answers.
+        as_published: take a free text for an answer, and "yes" anywhere in it for a yes.
+
     Attributes:
         marked: word -> why the model did not answer.
     """
 
-    def __init__(self, model: LanguageModel) -> None:
-        self.model = model
+    def __init__(self, model: LanguageModel, as_published: bool = False) -> None:
+        self.model, self.as_published = model, as_published
         self.marked: dict[str, str] = {}
         self.known: dict[str, bool] = {}
         self.final = ""
@@ -125,6 +135,8 @@ class AcousticFilter:
     def _ask(self, word: str) -> bool:
         if not self.final:
             try:
+                if self.as_published:
+                    return says_yes(self.model.ask(PROMPT.format(word=word), FREE_SCHEMA, SYSTEM)["reply"])
                 return bool(self.model.ask(PROMPT.format(word=word), SCHEMA, SYSTEM)["acoustic"])
             except NoAnswerError as error:
                 self.final = str(error) if error.final else ""

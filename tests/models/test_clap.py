@@ -8,9 +8,12 @@ import pytest
 import torch
 from torchaudio.functional import resample
 
+from configs.concept_schema import ConceptSourceConfig
 from configs.errors import InputError
+from interpretability.dissection.concept_lists import concept_list
 from interpretability.dissection.probe_set import WaveformProbes
 from models.clap import TEMPLATES, Clap, clap_concepts, vectors_in
+from models.concept_sources import concepts_from
 
 RATE = 48_000
 
@@ -127,6 +130,15 @@ def test_scores_of_concepts(clap):
     expected = (raw.scores.double().numpy() - raw.scores.double().numpy().mean(0)) / raw.scores.double().numpy().std(0)
     assert z.scores.numpy() == pytest.approx(expected, abs=1e-3)
     assert (z.kind, z.source, z.names) == ("score", "clap", names)
+
+
+def test_scores_are_asked_once(folder, tmp_path, monkeypatch):
+    settings = ConceptSourceConfig(clap=str(folder), names="gtzan")
+    found = concepts_from("clap", probes(), ("dog",), settings, tmp_path / "cache")
+    assert found.names == concept_list("gtzan")
+    monkeypatch.setattr(Clap, "embed_probes", lambda *_: pytest.fail("the clips are embedded again"))
+    again = concepts_from("clap", probes(), ("dog",), settings, tmp_path / "cache")
+    assert again.fingerprint == found.fingerprint
 
 
 class Share:

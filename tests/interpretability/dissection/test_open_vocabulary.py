@@ -83,6 +83,16 @@ def test_replies_as_published():
     assert says_yes("It has nothing to do with eyes")
     assert not says_yes("No.")
 
+    class Talker:
+        id = "talker"
+
+        def ask(self, prompt, schema, system="", audio=None):
+            assert list(schema["properties"]) == ["reply"]
+            return {"reply": "No, eyes only." if "loud" in prompt else "No."}
+
+    acoustic = AcousticFilter(Talker(), as_published=True)
+    assert (acoustic("loud"), acoustic("tonal")) == (True, False)
+
 
 def test_our_list_and_counts():
     assert is_sound_adjective("flute-like")
