@@ -52,6 +52,18 @@ class EditEffects:
         """(E, R) int64: +1 and -1 for edits that raise and lower a unit at a false discovery rate of 5 %, else 0."""
         return self.difference.sign().long() * (self.q <= LEVEL)
 
+    def of_layer(self) -> dict[str, list[tuple[float, float, float]]]:
+        """Return family -> (dose, share of units that are moved, median size of the effect over units), by dose.
+
+        With all clips given for each unit this is the dose-response of the layer as a whole.
+        """
+        moved = (self.sign != 0).float().mean(dim=1)
+        size = self.difference.abs().nanmedian(dim=1).values
+        found: dict[str, list[tuple[float, float, float]]] = {}
+        for place, edit in enumerate(self.edits):
+            found.setdefault(edit.family, []).append((edit.dose, float(moved[place]), float(size[place])))
+        return {family: sorted(points) for family, points in found.items()}
+
     def dose_response(self, row: int) -> dict[str, tuple[list[float], list[float]]]:
         """Return family -> doses and effects of one row, doses ascending."""
         curves: dict[str, list[tuple[float, float]]] = {}

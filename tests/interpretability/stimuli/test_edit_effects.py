@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from configs.errors import InputError
 from interpretability.stimuli.edit_effects import edit_effects, sign_test
 from interpretability.stimuli.edit_list import expected_sign, usual_edits
+from interpretability.stimuli.word_test import WordTest, check_word
 
 RATE = 8_000
 
@@ -63,6 +64,9 @@ def test_units_follow_their_own_edits_only() -> None:
     doses, effects = found.dose_response(1)["gain"]
     assert doses == sorted(doses)
     assert all(a < b for a, b in itertools.pairwise(effects))
+    gain = found.of_layer()["gain"]  # one of four units is moved by the level
+    assert [share for _, share, _ in gain] == [0.25] * 5
+    assert [dose for dose, _, _ in gain] == doses
 
 
 def test_changes_are_in_deviations_of_the_unit() -> None:
@@ -93,3 +97,21 @@ def test_the_sign_test_is_the_binomial_one() -> None:
     draws = torch.tensor([[1.0, 1, 1, 1, 1, 1, 1, -1], [1, 1, 1, 1, 0, 0, math.nan, -1], [0, 0, 0, 0, 0, 0, 0, 0]])
     by_hand = [2 * (1 + 8) / 2**8, 2 * (1 + 5) / 2**5, 1.0]
     assert sign_test(draws).tolist() == pytest.approx(by_hand)
+
+
+def test_a_true_word_is_confirmed_and_a_false_one_is_not() -> None:
+    sounds, edits, network = clips(), usual_edits(1000, RATE), Hearing()
+    top = network(sounds).topk(16, dim=0).indices.T
+    found = edit_effects(network, {"out": (torch.arange(4), top)}, sounds, RATE, edits)["out"]
+    assert check_word(found, 1, "level", more=True).verdict == "confirmed"
+    assert check_word(found, 1, "level", more=False).verdict == "contradicted"
+    assert check_word(found, 1, "level", more=True, pole=-1).verdict == "contradicted"
+    assert check_word(found, 0, "level", more=True).verdict == "not seen"
+    assert check_word(found, 0, "rolloff_95", more=True).verdict == "confirmed"
+    assert check_word(found, 0, "rolloff_95", more=False).verdict == "contradicted"
+    for unit in (2, 3):
+        assert check_word(found, unit, "centroid", more=True).verdict == "not seen"
+    assert check_word(found, 0, "duration", more=True).verdict == "no prediction"
+    loud = check_word(found, 1, "level", more=True)
+    assert loud.predicted == len(loud.agree) == 5
+    assert WordTest("level", True, 2, ("a",), ("b",)).verdict == "mixed"
