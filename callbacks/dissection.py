@@ -87,7 +87,7 @@ class DissectionCallback(Instrument[Prepared]):
     def measure(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> Prepared:
         """Choose the clips; what they are compared with follows from them."""
         probes = ProbeClips.choose(data_of(trainer), self.settings.n_clips, trainer.global_rank, trainer.world_size)
-        return Prepared(probes, labels(probes, self.settings))
+        return Prepared(probes, labels(probes, self.settings, self.run_folder))
 
     def publish(
         self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, found: Prepared
@@ -112,7 +112,7 @@ class DissectionCallback(Instrument[Prepared]):
 
         def make() -> tuple[Concepts, str]:
             try:
-                return self._concepts or concepts_of(found.probes, self.settings), ""
+                return self._concepts or concepts_of(found.probes, self.settings, self.run_folder), ""
             except Exception as error:
                 if self.settings.concepts == "labels" or self.settings.on_error == "raise":
                     raise

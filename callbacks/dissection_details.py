@@ -19,8 +19,6 @@ from interpretability.stimuli.parametric import SECONDS, standard_stimuli
 from interpretability.stimuli.tuning import TuningCurves, tuning_curves
 from models.classifier import AudioClassifier
 
-ABLATION_CLIPS = 80
-"""Clips of the probe set on which units are silenced; of each class about as many."""
 SAID = 4
 """Words of a unit that its sentence has, the strongest."""
 
@@ -103,7 +101,7 @@ def silenced(
 
     Keys are `layer/unit`: both poles of a unit are silenced at once.
     """
-    evaluate = answers_of(model, probe_batch(probes, ABLATION_CLIPS))
+    evaluate = answers_of(model, probe_batch(probes, settings.ablation_clips))
     found: dict[str, Ablation] = {}
     for layer in taps.layers:
         path = taps.module_of(layer)

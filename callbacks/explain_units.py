@@ -41,7 +41,7 @@ def explain_units(settings: ExplainConfig) -> list[str]:
         run.model,
         taps.layers,
         probes,
-        concepts_of(probes, config),
+        concepts_of(probes, config, folder),
         config.read_out,
         config.k,
         axes=taps.axes,
@@ -62,7 +62,10 @@ def dissection_settings(run: LoadedRun, settings: ExplainConfig) -> DissectionCo
     known: Any = run.config.callbacks
     config: DissectionConfig = getattr(known, "dissection", None) or DissectionConfig()
     given: dict[str, Any] = {"layers": settings.layers, "n_clips": settings.n_clips, "concepts": settings.concepts}
-    return dataclasses.replace(config, **{name: value for name, value in given.items() if value})
+    changed = dataclasses.replace(config, **{name: value for name, value in given.items() if value})
+    for problem in changed.problems():
+        raise CommandError(problem)
+    return changed
 
 
 def _line(layer: str, figures: dict[str, float]) -> str:

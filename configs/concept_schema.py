@@ -34,7 +34,7 @@ class ConceptSourceConfig:
     cache: str | None = None
     """Folder for answers and scores that are computed once; none takes .concepts in the run's folder."""
 
-    def problems(self, group: str) -> Iterator[str]:
+    def problems(self, group: str = "callbacks.dissection.source") -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from at_least(self, group, 1, ("max_calls",))
         yield from above_zero(self, group, ("timeout",))

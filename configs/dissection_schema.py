@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from configs.checks import at_least
+from configs.concept_schema import ConceptSourceConfig
 from configs.training_schema import CallbackConfig
 
 READ_OUTS = ("mean", "max", "first")
@@ -22,8 +23,10 @@ class DissectionConfig(CallbackConfig):
     """Validation clips of the probe set, always the same: one of each class first."""
     every_n_epochs: int = 30
     """Epochs between two points; before the first of them also epochs 1, 2, 4, 8 ... 0 measures at the end only."""
-    concepts: str = "labels"
-    """What units are named by: labels, or another source of callbacks/dissection_concepts.py."""
+    concepts: Literal["labels", "descriptors", "clap", "captions", "words"] = "labels"
+    """What units are named by; what the last three need is set under callbacks.dissection.source."""
+    source: ConceptSourceConfig = field(default_factory=ConceptSourceConfig)
+    """Where other concepts than labels and descriptors come from."""
     descriptors: bool = True
     """Whether units are also described, at the end, by measured words such as high-pitched or decaying."""
     word_controls: Literal["classes", "descriptors", "none"] = "classes"
@@ -34,8 +37,10 @@ class DissectionConfig(CallbackConfig):
     """Share of the names of a layer that may be false (Benjamini-Hochberg over its units)."""
     units_shown: int = 32
     """Units with players at Weights & Biases: half of them the best named, half the most changed."""
-    ablated_units: int = 24
+    ablated_units: int = 12
     """Best named units of each layer that are silenced at the end, one by one; 0 silences none."""
+    ablation_clips: int = 60
+    """Clips of the probe set on which they are silenced; of each class about as many."""
     draws: int = 20
     """Random units of the same layer and norm that each silenced unit is compared with."""
     tuning: bool = True
@@ -48,8 +53,15 @@ class DissectionConfig(CallbackConfig):
         yield from super().problems()
         yield from at_least(self, "callbacks.dissection", 4, ("n_clips",))
         yield from at_least(self, "callbacks.dissection", 2, ("k", "draws"))
-        yield from at_least(self, "callbacks.dissection", 1, ("played",))
+        yield from at_least(self, "callbacks.dissection", 1, ("played", "ablation_clips"))
         yield from at_least(self, "callbacks.dissection", 0, ("every_n_epochs", "units_shown", "ablated_units"))
+        if self.concepts == "clap" and self.source.clap is None:
+            yield "callbacks.dissection.concepts=clap needs callbacks.dissection.source.clap, a local checkpoint"
+        if self.concepts in ("captions", "words") and self.source.captions is None and self.source.endpoint is None:
+            yield (
+                f"callbacks.dissection.concepts={self.concepts} needs callbacks.dissection.source.captions, a file, or "
+                "callbacks.dissection.source.endpoint, who writes them"
+            )
         if not 0 < self.false_discovery < 1:
             yield f"callbacks.dissection.false_discovery={self.false_discovery} must lie between 0 and 1"
         percentile = self.read_out[1:].replace(".", "", 1) if self.read_out[:1] == "p" else ""

@@ -50,7 +50,7 @@ class ExplainConfig:
     """For units: layers by dotted path; an empty list takes those of callbacks.dissection in the run."""
     n_clips: int | None = None
     """For units: validation clips to measure them on; none takes as many as callbacks.dissection of the run."""
-    concepts: str | None = None
+    concepts: Literal["labels", "descriptors", "clap", "captions", "words"] | None = None
     """For units: what they are named by; none takes the source of callbacks.dissection in the run."""
 
     def problems(self) -> Iterator[str]:

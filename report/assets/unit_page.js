@@ -98,7 +98,7 @@
   function silenced(unit) {
     const found = unit.ablation;
     if (!found) return [];
-    const accuracy = found.accuracy === null ? "" : ` Accuracy over all clips changes by ${(100 * found.accuracy).toFixed(1)} points.`;
+    const accuracy = found.accuracy === null ? "" : ` Accuracy over all clips changes by ${(100 * found.accuracy).toFixed(1).replace("-", "\u2212")} points.`;
     const how = found.how === "mean" ? "held at its mean" : "silenced";
     const hint =
       `Change of each class\u2019s log-probability on its own clips when the unit is ${how}; ` +

@@ -15,7 +15,8 @@
   }
 
   const plain = (name) => name.replaceAll("_", " ");
-  const short = (value) => (Math.abs(value) >= 1e4 ? `${value / 1000}k` : String(Number(value.toPrecision(3))));
+  const short = (value) =>
+    (Math.abs(value) >= 1e4 ? `${value / 1000}k` : String(Number(value.toPrecision(3)))).replace("-", "\u2212");
 
   // A row with a bar from the middle; `chance` is a pair on the same scale that random units stay within.
   function bar(label, value, scale, text, { marks = [], chance = null, strong = false } = {}) {
@@ -79,8 +80,8 @@
     const scale = Math.max(1e-6, ...far);
     const rows = known.map((e) => {
       const chance = e.random === null ? null : [e.random - 2 * e.spread, e.random + 2 * e.spread];
-      const z = e.z === null ? "" : `, z ${e.z.toFixed(1)}`;
-      const text = `${Math.abs(e.change) < 0.005 ? "0.00" : signed(e.change)}${z}`;
+      const z = e.z === null ? "" : `, z ${e.z.toFixed(1).replace("-", "\u2212")}`;
+      const text = `${e.change !== 0 && Math.abs(e.change) < 0.005 ? "below 0.01" : signed(e.change)}${z}`;
       return bar(bdi(e.name), e.change, scale, text, { chance, strong: e.z !== null && e.z >= 3 });
     });
     return folded(rows, 8, "classes");
@@ -92,7 +93,8 @@
     const ys = series.flatMap((line) => line.y).filter((value) => value !== null);
     if (!ys.length) return null;
     const [x0, x1] = [place(Math.min(...x)), place(Math.max(...x))];
-    let [y0, y1] = [low ?? Math.min(0, ...ys), high ?? Math.max(0, ...ys)];
+    let [y0, y1] = [low ?? Math.min(...ys), high ?? Math.max(...ys)];
+    if (low === null && y0 > 0 && y0 < 0.5 * y1) y0 = 0;
     if (y1 - y0 < 1e-9) y1 = y0 + 1;
     const px = (value) => BOX.left + ((place(value) - x0) / (x1 - x0 || 1)) * (WIDTH - BOX.left - BOX.right);
     const py = (value) => HEIGHT - BOX.bottom - ((value - y0) / (y1 - y0)) * (HEIGHT - BOX.top - BOX.bottom);

@@ -75,7 +75,7 @@
       {},
       button,
       el("div", { class: "what" }, link, el("small", {}, bdi(facts.filter(Boolean).join(" \u00b7 ")))),
-      el("div", { class: "where" }, bdi(unit.layer), el("small", {}, name)),
+      el("div", { class: "where" }, bdi(unit.layer), " ", el("small", {}, name)),
       unit.dead ? el("span", {}) : score(unit),
     );
   }
