@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from interpretability.layers.time_base import TimeBase, conv, transposed
 
@@ -49,6 +49,13 @@ def windowed(dimensions: int, step: Callable[..., TimeBase]) -> Rule:
         return Traced(step(of.base, kernel, stride, _at(padding, place), dilation), of.axis)
 
     return rule
+
+
+def of_layer(of: Traced, source: Tensor, result: Tensor, layer: nn.modules.conv._ConvNd) -> Found:
+    """A convolutional layer as its own attributes declare it, however it is computed."""
+    given = {name: getattr(layer, name) for name in ("stride", "padding", "dilation", "weight")}
+    rule = windowed(len(layer.kernel_size), transposed if layer.transposed else conv)
+    return rule(of, source, result, given)
 
 
 def adaptive(of: Traced, source: Tensor, result: Tensor, given: Mapping[str, Any]) -> Found:
@@ -104,6 +111,11 @@ def frames(of: Traced, source: Tensor, result: Tensor, given: Mapping[str, Any])
     return Traced(conv(of.base, given["size"], given["step"]), of.axis)
 
 
+def kept(of: Traced, source: Tensor, result: Tensor, given: Mapping[str, Any]) -> Found:
+    """Functions that add or remove axes behind that of time."""
+    return of
+
+
 def permuted(of: Traced, source: Tensor, result: Tensor, given: Mapping[str, Any]) -> Found:
     """Axes in another order, told by names: `transpose`, `swapaxes`, `permute`."""
     if "dims" in given:
@@ -153,6 +165,15 @@ def reduced(of: Traced, source: Tensor, result: Tensor, given: Mapping[str, Any]
     return Traced(of.base, of.axis if given.get("keepdim") else of.axis - sum(axis < of.axis for axis in over))
 
 
+def summed(of: Traced, source: Tensor, operand: int, equation: str) -> Found:
+    """`einsum`: time is where its letter is in the result, and gone where it is summed over."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    if "." in equation or not arrow:
+        return "its time axis cannot be followed"
+    letter = left.split(",")[operand][of.axis]
+    return Traced(of.base, right.index(letter)) if letter in right else None
+
+
 def _sliced(base: TimeBase, entry: slice, length: int) -> TimeBase:
     start, _, step = entry.indices(length)
     return TimeBase(base.jump * step, base.centre + start * base.jump, base.span)
@@ -176,6 +197,7 @@ RULES: dict[str, tuple[Rule, tuple[str, ...]]] = {
     "unfold": (frames, ("input", "dimension", "size", "step")),
     **dict.fromkeys(("transpose", "swapaxes"), (permuted, ("input", "dim0", "dim1"))),
     **dict.fromkeys(("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze"), (reshaped, ())),
+    **dict.fromkeys(("view_as_real", "view_as_complex"), (kept, ())),
     "__getitem__": (indexed, ("input", "index")),
     **dict.fromkeys(
         ("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "prod"), (reduced, ("input", "dim", "keepdim"))

@@ -4,7 +4,8 @@ Every tensor that comes from the sound carries its clock along: through convolut
 Fourier transforms and reshaping, in modules or as plain functions. Where branches meet, their clocks must be the same:
 a residual path that is a sample off has no single time base, and is refused.
 
-Sums over the whole clip (a gate of squeeze and excitation) have no time, and what they scale keeps its own.
+A convolution that computes itself in another way, such as in phases, is taken at its word: its own kernel, stride and
+padding. Sums over the whole clip (a gate of squeeze and excitation) have no time, and what they scale keeps its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from configs.errors import InputError
 from interpretability.isolation import evaluation_mode
 from interpretability.layers.capture import find_layer
 from interpretability.layers.time_base import TimeBase
-from interpretability.layers.time_rules import LOST, MIXING, RULES, Found, Traced, permuted
+from interpretability.layers.time_rules import LOST, MIXING, RULES, Found, Traced, of_layer, permuted, summed
 
 
 class _Trace(TorchFunctionMode):
@@ -105,8 +106,9 @@ def synthesis_time_bases(
     """
     trace = _Trace()
     caught, sound = _run(module, layers, trace, run, dict(time_axes or {}))
+    clocks = {path: _clock(path, found) for path, found in caught.items()}
     output = _clock("the sound", trace.of(sound))
-    return {path: _clock(path, found).seen_from(output) for path, found in caught.items()}
+    return {path: clock.seen_from(output) for path, clock in clocks.items()}
 
 
 @torch.no_grad()
@@ -127,7 +129,16 @@ def _run(
 
         return note
 
-    handles = [find_layer(module, path).register_forward_hook(hook_of(path)) for path in layers]
+    def declared(layer: nn.Module, inputs: Any, output: Any) -> None:  # noqa: ANN401
+        before = trace.of(inputs[0])
+        if not isinstance(before, Traced) or not isinstance(layer, nn.modules.conv._ConvNd):
+            return
+        if isinstance(trace.of(output), str):
+            trace.mark(output, of_layer(before, inputs[0], output, layer))
+
+    convolutions = [layer for layer in module.modules() if isinstance(layer, nn.modules.conv._ConvNd)]
+    handles = [layer.register_forward_hook(declared) for layer in convolutions]
+    handles += [find_layer(module, path).register_forward_hook(hook_of(path)) for path in layers]
     try:
         with evaluation_mode(module), trace:
             result = run()
@@ -156,6 +167,9 @@ def _step(
     if name == "permute":
         dims = args[1:] if len(args) > 1 and isinstance(args[1], int) else kwargs.get("dims", args[-1])
         return permuted(of, source, result, {"dims": dims})
+    if name == "einsum" and isinstance(args[0], str):
+        place = next(i for i, value in enumerate(_tensors(args[1:])) if value is source)
+        return summed(of, source, place, args[0])
     if name in RULES and source is (args[0] if args else kwargs.get("input")):
         rule, names = RULES[name]
         return rule(of, source, result, {**dict(zip(names, args, strict=False)), **kwargs})
