@@ -44,7 +44,7 @@ class TrainerConfig:
     early_stopping: int | None = None
     """Epochs without a better monitored metric before training stops; none never stops early."""
     monitor: str = "auto"
-    """Validation metric for the checkpoint; auto: accuracy, map (multi-label), fidelity (post_hoc), loss (lmac)."""
+    """Validation metric for the checkpoint; auto: accuracy, map (multi-label), fidelity (post_hoc), loss (others)."""
     within_standard_errors: float | None = None
     """Standard errors below the best accuracy that the epoch chosen by trainer.monitor may lie; none sets no bound."""
     deterministic: bool = True
