@@ -32,7 +32,7 @@ class ConceptSourceConfig:
     timeout: float = 60.0
     """Seconds to wait for an answer."""
     cache: str | None = None
-    """Folder for answers and scores that are computed once; none takes .concepts in the run's folder."""
+    """Folder for answers and scores that are computed once; none keeps them for this run only."""
 
     def problems(self, group: str = "callbacks.dissection.source") -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
