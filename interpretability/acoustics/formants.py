@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchaudio.functional import resample
 
 from interpretability.acoustics.backends import Backend, checked_backend
 from interpretability.acoustics.frames import Grid, Track, checked, cut, joined, listed, n_columns
 from interpretability.acoustics.praat import praat_formants
+from interpretability.acoustics.resampling import downsampled
 
 MARGIN = 50.0
 """Hz next to 0 and to the ceiling in which no formant is looked for."""
@@ -49,9 +49,7 @@ def formants(
     rate, sound, samples = sample_rate, clean, length
     if 2 * ceiling < sample_rate:
         rate = round(2 * ceiling)
-        sound = resample(clean, sample_rate, rate, lowpass_filter_width=50)
-        samples = (length * rate).div(sample_rate, rounding_mode="floor")
-        sound = checked(sound, samples.clamp_max(sound.shape[1]))
+        sound, samples = downsampled(clean, length, sample_rate, rate)
     grid = _grid(samples, rate, step)
     if backend == "praat":
         settings = {"max_number_of_formants": float(n_formants), "maximum_formant": ceiling}

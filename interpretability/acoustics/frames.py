@@ -77,7 +77,7 @@ def checked(waveform: Tensor, length: Tensor) -> Tensor:
     if ((length < 0) | (length > waveform.shape[1])).any():
         raise InputError(f"acoustics: lengths must lie in 0..{waveform.shape[1]} samples, got {length.tolist()}")
     inside = torch.arange(waveform.shape[1], device=waveform.device) < length.to(waveform.device)[:, None]
-    clean = torch.where(inside, waveform, 0.0)
+    clean = torch.where(inside, waveform.detach(), 0.0)
     if not clean.isfinite().all():
         bad = (~clean.isfinite()).any(dim=1).nonzero().flatten().tolist()
         raise InputError(f"acoustics: clips {bad} of the batch hold samples that are not finite")

@@ -15,7 +15,7 @@ FEWEST = 4
 """Tops with a value and with controls that a test needs."""
 DRAWS = 1_000_000
 """Draws from the null for one descriptor, all units together: no p-value is below one over this."""
-SHUFFLES = (200, 20_000)
+SHUFFLES = (200, 5_000)
 """Fewest and most shuffles, whatever the number of units."""
 BLOCK = 1 << 22
 """Numbers held at once."""
@@ -61,6 +61,9 @@ def matched_effects(values: Tensor, stratum: Tensor, is_top: Tensor, fewest: int
 
     Source: the sum of ranks of n of N clips has the variance n (N - n) / N that of the N ranks (van Elteren 1960).
     """
+    if not len(values):
+        undefined = values.new_full((len(is_top),), torch.nan)
+        return Effects(undefined, undefined, is_top.double(), values)
     _, stratum = torch.unique(stratum, return_inverse=True)
     sizes = torch.bincount(stratum).double()
     scores = midranks(values, stratum) - (sizes[stratum] + 1) / 2
@@ -104,7 +107,7 @@ class PooledNull:
     def add(self, effects: Effects) -> None:
         """Add one draw for each unit that can be tested and each shuffle (R, n)."""
         tested = effects.deviation > 0
-        table = effects.scores[self.orders].T.float()
+        table = effects.scores.float()[self.orders].T
         weights = (effects.weights[tested] / effects.deviation[tested, None]).float()
         step = max(1, BLOCK // len(self.orders))
         for first in range(0, len(weights), step):
