@@ -9,7 +9,7 @@ padding. Sums over the whole clip (a gate of squeeze and excitation) have no tim
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -64,6 +64,37 @@ class _Trace(TorchFunctionMode):
         return _met(ways, name) if ways else None
 
 
+@dataclass(frozen=True)
+class LayerClocks:
+    """What is known of the time of several layers."""
+
+    clocks: dict[str, TimeBase]
+    axes: dict[str, int]
+    """Axis of each layer's output that is time, as `LayerCapture` and `SeriesCapture` take it."""
+    unheard: dict[str, str]
+    """Why a layer has no clock, one line each."""
+
+
+def layer_clocks(
+    module: nn.Module, layers: Sequence[str], sound: Tensor, run: Callable[[], Any] | None = None
+) -> LayerClocks:
+    """Return the clocks of those layers that have one, and why the others have none; as `analysis_time_bases`.
+
+    Raises:
+        InputError: A layer that does not exist or is not called.
+    """
+    trace = _Trace()
+    trace.mark(sound, Traced(TimeBase(), sound.ndim - 1))
+    caught = _run(module, layers, trace, run or (lambda: module(sound)), None)[0]
+    heard = {path: found for path, found in caught.items() if isinstance(found, Traced)}
+    unheard = {path: _why(path, found) for path, found in caught.items() if not isinstance(found, Traced)}
+    return LayerClocks(
+        {path: found.base for path, found in heard.items()},
+        {path: found.axis for path, found in heard.items()},
+        unheard,
+    )
+
+
 def analysis_time_bases(
     module: nn.Module,
     layers: Sequence[str],
@@ -82,10 +113,10 @@ def analysis_time_bases(
     Raises:
         InputError: A layer that does not exist, is not called, has no time, or whose time cannot be followed.
     """
-    trace = _Trace()
-    trace.mark(sound, Traced(TimeBase(), sound.ndim - 1))
-    caught = _run(module, layers, trace, run or (lambda: module(sound)), None)[0]
-    return {path: _clock(path, found) for path, found in caught.items()}
+    found = layer_clocks(module, layers, sound, run)
+    if found.unheard:
+        raise InputError(next(iter(found.unheard.values())))
+    return found.clocks
 
 
 def synthesis_time_bases(
@@ -153,9 +184,12 @@ def _run(
 def _clock(path: str, found: Found) -> TimeBase:
     if isinstance(found, Traced):
         return found.base
+    raise InputError(_why(path, found))
+
+
+def _why(path: str, found: str | None) -> str:
     name = path if path == "the sound" else f"layer '{path}'"
-    why = found or "no axis of its output is the sound's time"
-    raise InputError(f"{name} has no time base: {why}; choose an earlier layer")
+    return f"{name} has no time base: {found or 'no axis of its output is time'}; choose an earlier layer"
 
 
 def _step(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from configs.data_schema import FrontEndConfig
 from configs.errors import InputError
 from interpretability.layers.time_base import TimeBase, strided_stack
-from interpretability.layers.time_trace import analysis_time_bases, synthesis_time_bases
+from interpretability.layers.time_trace import analysis_time_bases, layer_clocks, synthesis_time_bases
 from models.front_end import FrontEnd
 from models.wavegan import WaveGANCritic, WaveGANGenerator
 
@@ -64,6 +64,10 @@ def test_a_network_on_spectrograms() -> None:
     for layer in ("head", "attention"):
         with pytest.raises(InputError, match=f"layer '{layer}' has no time base.*choose an earlier layer"):
             analysis_time_bases(network, [layer], sound)
+    known = layer_clocks(network, ["features", "pool", "head"], sound)
+    assert list(known.clocks) == ["features", "pool"]
+    assert known.axes == {"features": 3, "pool": 3}
+    assert "no axis of its output is time" in known.unheard["head"]
     with pytest.raises(InputError, match="no such layer"):
         analysis_time_bases(network, ["blok"], sound)
 
