@@ -130,6 +130,11 @@ class MaskedSpectrogram(AudioClassifier[MaskedResponse]):
         self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
         return analysis, self.respond(analysis)
 
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Error of test clips; there are no answers to write down."""
+        self.evaluate(batch, "test", self.test_metrics)
+        return {}
+
     def hidden(self, analysis: Analysis, batch: Batch, epoch: int, stream: int) -> Tensor:
         """Cells (B, 1, M, T) to hide: whole patches, `masked_share` of those within each clip, drawn by clip."""
         n_bands, n_steps = analysis.features.shape[-2:]

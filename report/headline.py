@@ -7,7 +7,12 @@ from typing import Any
 
 FIDELITY = {"test/fidelity_top1": "Test fidelity (top-1)", "test/fidelity_auprc": "Test fidelity (AUPRC)"}
 """Figures of an interpreter: how often, or how well, it answers as the classifier that it explains."""
-METRICS = {**FIDELITY, "test/accuracy": "Test accuracy", "test/map": "Test mean average precision"}
+METRICS = {
+    **FIDELITY,
+    "test/accuracy": "Test accuracy",
+    "test/map": "Test mean average precision",
+    "test/explained": "Hidden patches explained beyond the mean of each band",
+}
 SHARES = ("test/accuracy", "test/fidelity_top1")
 """Metrics that are shares of clips, which have a binomial interval."""
 BASELINE = "baseline/"

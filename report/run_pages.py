@@ -30,6 +30,8 @@ def sentence(run: RunContents) -> str:
         return _of_interpreter(run, data)
     if kind == "lmac":
         return _of_masks(run, data)
+    if kind == "masked_spectrogram":
+        return f"A network that predicts hidden patches of spectrograms{data}; it was shown no labels."
     names = {"black_box": "A black-box classifier", "": "A classifier"}
     return f"{names.get(str(kind), f'A {kind} classifier')}{classes}{data}."
 

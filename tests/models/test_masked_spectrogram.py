@@ -1,5 +1,7 @@
 """Learning from hidden patches: only they count, the error falls, and a run can be resumed and gone on from."""
 
+from pathlib import Path
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -174,6 +176,11 @@ def test_a_run_trains_tests_and_loads_as_plain_data(trained):
     assert summary["test/loss"] > 0
     assert summary["test/band_mean_error"] > 0
     assert "test/accuracy" not in summary
+    assert summary["test/explained"] == pytest.approx(
+        1 - summary["test/loss"] / summary["test/band_mean_error"], abs=0.05
+    )
+    assert not (Path(summary["run"]) / "test_predictions.csv").exists()
+    assert "it was shown no labels" in (Path(summary["run"]) / "report" / "index.html").read_text()
     checkpoint = read_checkpoint(f"{summary['run']}/checkpoints/best.ckpt")  # weights_only
     run = load_run(summary["run"])
     assert all(torch.equal(run.model.state_dict()[name], tensor) for name, tensor in checkpoint["state_dict"].items())
