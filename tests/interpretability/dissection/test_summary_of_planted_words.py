@@ -13,8 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from interpretability.dissection.caption_text import stem
+from interpretability.dissection.caption_embedding import NgramEmbedder
+from interpretability.dissection.caption_text import informative, stem, words_of
 from interpretability.dissection.captions import Captions
+from interpretability.dissection.summary import calibrated_summaries
 from interpretability.dissection.summary_words import common_words
 
 SOURCES = {
@@ -127,3 +129,30 @@ def test_random_clips_have_nothing_in_common():
     generator = torch.Generator().manual_seed(0)
     chosen = torch.stack([torch.randperm(2000, generator=generator)[:5] for _ in range(400)])
     assert sum(bool(summary.words) for summary in common_words(corpus.captions, chosen)) <= 0.05 * 400
+
+
+class Repeats:
+    """A language model whose summary is all that it was shown."""
+
+    id = "repeats"
+
+    def ask(self, prompt, schema, system="", audio=None):
+        return {"summary": " ".join(line[2:] for line in prompt.splitlines() if line.startswith("- "))}
+
+
+@pytest.mark.parametrize(("as_published", "kept"), [(False, (0.0, 0.3)), (True, (0.5, 1.0))])
+def test_subtraction_keeps_the_planted_words_and_drops_what_is_said_of_all(as_published, kept):
+    corpus = planted_corpus(n_units=40)
+    embed = NgramEmbedder([sentence for text in corpus.captions.of(range(400)) for sentence in informative(text)])
+    ends = (corpus.top, corpus.bottom)
+    found = calibrated_summaries(corpus.captions, *ends, Repeats(), embed, as_published=as_published)
+    said = [{stem(word) for word in words_of(answer.text)} for answer in found.answers]
+    planted = [{stem(word) for word in words} for words in corpus.words]
+    share = sum(len(a & b) for a, b in zip(planted, said, strict=True)) / sum(map(len, planted))
+    usual = ("phone", "background noise", "music or speech", "quality of")
+    before = [s for row in corpus.top for t in corpus.captions.of(row) for s in informative(t, as_published)]
+    after = [sentence for answer in found.answers for sentence in answer.high]
+    left = [sum(any(phrase in s for phrase in usual) for s in sentences) for sentences in (before, after)]
+    print(f"{share:.1%} of the planted words kept, {left[1] / left[0]:.1%} of the usual sentences")
+    assert share >= 0.9
+    assert kept[0] <= left[1] / left[0] <= kept[1]
