@@ -39,9 +39,10 @@ def end_of_training(
         problem: why the concepts are not those that the settings name.
     """
     _, before = earlier_point(folder, epoch + 1)
-    history = {report.key: report.history for report in before}
+    past = {report.key: {"history": report.history, "settled": report.settled} for report in before}
     reports = [
-        dataclasses.replace(report, history=history.get(report.key, ())) for report in unit_reports(result, probes)
+        dataclasses.replace(report, **past.get(report.key, {}))  # type: ignore[arg-type]
+        for report in unit_reports(result, probes)
     ]
     reports = detailed(reports, model, taps, result, probes, settings)
     write_lines(folder, END, reports)

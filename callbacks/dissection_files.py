@@ -10,7 +10,7 @@ from callbacks.media import write_wav
 from callbacks.probe_clips import ProbeClips
 from configs.dissection_schema import DissectionConfig
 from configs.errors import InputError
-from interpretability.dissection.drift import Drift
+from interpretability.dissection.drift import Drift, settled
 from interpretability.dissection.unit_report import HistoryPoint, UnitReport, from_plain, to_plain
 from models.front_end import FrontEnd
 from report.array_file import file_name
@@ -66,18 +66,14 @@ def with_history(
 ) -> list[UnitReport]:
     """Return records that know what the unit was at the points before, and this one as the last."""
     known = {report.key: report.history for report in before}
-    return [
-        dataclasses.replace(
-            report,
-            history=(
-                *known.get(report.key, ()),
-                HistoryPoint(
-                    epoch, report.label, report.auprc if report.label else None, overlaps.get(report.key), report.dead
-                ),
-            ),
-        )
-        for report in reports
-    ]
+    found = []
+    for report in reports:
+        score = None if report.label is None else report.auprc
+        point = HistoryPoint(epoch, report.label, score, overlaps.get(report.key), report.dead)
+        history = (*known.get(report.key, ()), point)
+        since = settled([point.overlap for point in history], [point.epoch for point in history])
+        found.append(dataclasses.replace(report, history=history, settled=since))
+    return found
 
 
 def point_of(

@@ -10,6 +10,8 @@ from report.dissection_file import UnitsFile, load_units
 from report.page import File
 from report.run_contents import RunContents
 
+COMPONENTS = "bottleneck"
+"""Layer whose units are the components of the decision."""
 SOURCES = {"labels": "the labels of the data set", "descriptors": "measured acoustic descriptors"}
 
 
@@ -45,6 +47,15 @@ def unit_context(run: RunContents) -> dict[str, Any] | None:
         return None if load_units(run.explanations) is None else {}
     except InputError:
         return None
+
+
+def component_units(run: RunContents) -> str | None:
+    """Return the layer whose units are the components of the run, or None where they have no pages."""
+    try:
+        found = load_units(run.explanations)
+    except InputError:
+        return None
+    return COMPONENTS if found is not None and COMPONENTS in found.layers else None
 
 
 def units_files(run: RunContents) -> Iterator[File]:

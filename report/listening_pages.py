@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from report.dissection_pages import component_units
 from report.explained import ExplainedClip, ExplainedModel
 from report.listening_data import excerpt_files, model_file, predicted, probabilities
 from report.page import File
@@ -94,7 +95,7 @@ def components_context(run: RunContents) -> dict[str, Any] | None:
             }
         )
     how = "mean relevance" if run.classes is not None else "weight"
-    return {"rows": rows, "rate": rate, "how": how, "has_excerpts": bool(excerpts)}
+    return {"rows": rows, "rate": rate, "how": how, "has_excerpts": bool(excerpts), "units": component_units(run)}
 
 
 def components_files(run: RunContents) -> Iterator[File]:

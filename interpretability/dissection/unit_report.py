@@ -152,7 +152,8 @@ class UnitReport:
         descriptors: Cliff's delta of each descriptor, those without a word too.
         tuning: curves by stimulus, or None where not measured.
         ablation: what silencing does, or None where not measured.
-        history: earlier points of the training, first to last.
+        history: points of the training, first to last.
+        settled: epoch since which its top clips have stayed nearly the same from point to point, or None.
     """
 
     layer: str
@@ -182,6 +183,7 @@ class UnitReport:
     tuning: Mapping[str, TuningCurve] | None = None
     ablation: Ablation | None = None
     history: tuple[HistoryPoint, ...] = ()
+    settled: int | None = None
 
     @property
     def key(self) -> str:

@@ -114,7 +114,10 @@
 
   function before(unit) {
     if (unit.history.length < 2) return [];
-    return [section("What it was before", null, soundglass.historyNames(unit.history), soundglass.historyCurve(unit.history))];
+    const hint = unit.settled
+      ? `Its top clips have stayed nearly the same since epoch ${unit.settled}.`
+      : "Its top clips still changed at the last point.";
+    return [section("What it was before", hint, soundglass.historyNames(unit.history), soundglass.historyCurve(unit.history))];
   }
 
   function numbers(list, unit) {

@@ -183,6 +183,15 @@ def test_a_point_whose_concepts_failed_is_marked(gallery):
     assert "Epoch 1: clap: the endpoint did not answer in 30 s" in index.with_name("units.html").read_text()
 
 
+def test_components_lead_to_the_pages_of_their_units(untrained):
+    run = untrained()
+    run.add("clip")
+    assert "what drives it" not in build(run.folder).with_name("components.html").read_text()
+    dissected(run.folder, [unit(i, "bottleneck") for i in range(12)])
+    text = build(run.folder).with_name("components.html").read_text()
+    assert 'href="unit.html#bottleneck%2F3%2B"' in text
+
+
 def found_rows(browser):
     return browser.evaluate("document.querySelectorAll('#unit-list > li:not(.none)').length")
 
