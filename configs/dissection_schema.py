@@ -19,7 +19,7 @@ class DissectionConfig(CallbackConfig):
     """Layers by dotted path, "bottleneck" for the components; an empty list takes the last three maps and these."""
     read_out: str = "mean"
     """How a map becomes one value for a clip: mean, max, first (token) or a percentile such as p95."""
-    n_clips: int = 200
+    n_clips: int = 150
     """Validation clips of the probe set, always the same: one of each class first."""
     every_n_epochs: int = 30
     """Epochs between two points; before the first of them also epochs 1, 2, 4, 8 ... 0 measures at the end only."""
@@ -37,7 +37,7 @@ class DissectionConfig(CallbackConfig):
     """Share of the names of a layer that may be false (Benjamini-Hochberg over its units)."""
     units_shown: int = 32
     """Units with players at Weights & Biases: half of them the best named, half the most changed."""
-    ablated_units: int = 12
+    ablated_units: int = 8
     """Best named units of each layer that are silenced at the end, one by one; 0 silences none."""
     ablation_clips: int = 60
     """Clips of the probe set on which they are silenced; of each class about as many."""
