@@ -45,13 +45,14 @@ class BinnedScores:
 
     def result(self, share: Tensor) -> Scores:
         """Return the scores (U, 2) of high and low poles, which mark a `share` (U, 2) of the clips."""
-        counts = self.counts.double()
-        counts[:, 0] = counts[:, 0].flip(-1)  # from the values that say yes most
-        tie = torch.zeros(BINS, dtype=torch.bool, device=counts.device)
-        tie[-1] = True
-        high = _binned(counts[:, 0], tie, share[:, 0])
-        low = _binned(counts[:, 1], tie.flip(0), share[:, 1])
-        return Scores(*(torch.stack(pair, dim=1) for pair in zip(high, low, strict=True)))
+        tie = torch.zeros(BINS, dtype=torch.bool, device=self.counts.device)
+        tie[0] = True
+        parts = []
+        for block in unit_blocks(len(self.counts), 8 * BINS):
+            high = _binned(self.counts[block, 0].double().flip(-1), tie.flip(0), share[block, 0])
+            low = _binned(self.counts[block, 1].double(), tie, share[block, 1])
+            parts.append([torch.stack(pair, dim=1) for pair in zip(high, low, strict=True)])
+        return Scores(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
 def _binned(counts: Tensor, tie: Tensor, share: Tensor) -> Scores:

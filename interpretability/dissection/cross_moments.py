@@ -97,7 +97,10 @@ class CrossMoments:
 
         It is 0 where a unit or a concept does not vary.
         """
-        weights = torch.ones_like(self.n[:, :1]).T if weights is None else weights.double()
+        weights = torch.ones_like(self.n[:, :1]).T if weights is None else weights.to(self.n)
+        if units == slice(None):
+            blocks = unit_blocks(self.cross.shape[1], len(weights) * self.cross.shape[2])
+            return torch.cat([self.correlation(weights, block) for block in blocks], dim=1)
         cross, unit = self.cross[:, units], self.unit[:, :, units]
 
         def weighted(sums: Tensor) -> Tensor:

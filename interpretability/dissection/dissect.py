@@ -93,7 +93,8 @@ def dissect(
 
             def listen(chosen: Tensor | None) -> None:
                 for batch in _batches(probe_set, chosen, device):
-                    for path, reading in reader.read(batch, run).items():
+                    bounds = {path: found for path, layer in measured.items() if (found := layer.bounds) is not None}
+                    for path, reading in reader.read(batch, run, bounds).items():
                         measured[path].update(reading, batch.index)
 
             listen(None if keep else halves.naming)
@@ -104,7 +105,7 @@ def dissect(
         found: dict[str, LayerDissection] = {}
         for path in paths:
             measurement = measured.pop(path)
-            found[path] = measurement.finish(_gathered(measurement, gather), read_out)
+            found[path] = measurement.finish(read_out, _gathered(measurement, gather))
     return Dissection(found, concepts, concepts.n_clips, halves.naming)
 
 
@@ -147,6 +148,5 @@ def _batches(probe_set: ProbeSet, chosen: Tensor | None, device: torch.device) -
             yield part.to(device)
 
 
-def _gathered(measurement: LayerMeasurement, gather: Gather | None) -> Sequence[State]:
-    state = measurement.state()
-    return [state] if gather is None else gather(state)
+def _gathered(measurement: LayerMeasurement, gather: Gather | None) -> Sequence[State] | None:
+    return None if gather is None else gather(measurement.state())

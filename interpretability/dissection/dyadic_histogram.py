@@ -45,7 +45,8 @@ class DyadicHistogram:
     def result(self) -> tuple[Tensor, Tensor]:
         """Return counts (U, 64) int64 and the edges of the bins (U, 65) float64."""
         exponent, first = self._bins()
-        edges = (first[:, None] + torch.arange(BINS + 1, device=first.device)).double() * _power(exponent)[:, None]
+        edges = first[:, None].double() + torch.arange(BINS + 1, dtype=torch.float64, device=first.device)
+        edges *= _power(exponent)[:, None]
         return self.counts.long(), edges
 
     def state(self) -> dict[str, Tensor]:

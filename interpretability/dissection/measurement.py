@@ -19,7 +19,7 @@ from interpretability.dissection.halves import Halves, positives
 from interpretability.dissection.naming import POLES, Candidates, NamingRules, candidates, names_of
 from interpretability.dissection.permutation_null import NullSample
 from interpretability.dissection.polysemanticity import polysemanticity
-from interpretability.dissection.read_out import Reading
+from interpretability.dissection.read_out import Bounds, Reading
 from interpretability.dissection.scores import Scores, exact_scores
 from interpretability.dissection.unit_blocks import unit_blocks
 from interpretability.dissection.unit_statistics import UnitAccumulator, still
@@ -101,15 +101,25 @@ class LayerMeasurement:
             self._values.append((values if self.keep else values[:, self._sampled]).clone())
             self._clips.append(at)
 
+    @property
+    def bounds(self) -> Bounds | None:
+        """What a value has to reach so that its clip is kept; None before the first batch."""
+        return None if self._gathered is None else self._gathered.bounds
+
     def state(self) -> State:
         """Return what this process has gathered so far, as tensors; {} if it has seen no clip."""
         state = {} if self._gathered is None else self._gathered.state()
-        if self._clips:
-            state |= {"values": torch.cat(self._values), "clips": torch.cat(self._clips)}
+        state |= self._kept()
         return state if self._binned is None else state | {"binned": self._binned.counts}
 
-    def begin_scoring(self, states: Sequence[State]) -> None:
+    def _kept(self) -> State:
+        """Values and positions of the clips that were kept; {} of none."""
+        return {"values": torch.cat(self._values), "clips": torch.cat(self._clips)} if self._clips else {}
+
+    def begin_scoring(self, states: Sequence[State] | None = None) -> None:
         """Choose the candidates from the `state` of all processes, after the naming half or, if kept, all clips.
+
+        Without `states` this process is alone.
 
         Raises:
             InputError: No process has seen a clip.
@@ -119,47 +129,54 @@ class LayerMeasurement:
         alive = ~still(low, high)
         self._found = candidates(joined.moments.first(self.n_groups), alive, self._question.seed)
         self._sampled = self._units_of_the_null(alive)
-        if not self.keep:
-            self._binned = BinnedScores(*joined.moments.moments(), low >= 0, self._found.concept)
         if self._gathered is not None:
             scoring = (torch.arange(self.n_groups + 1) == self.n_groups).long()
             self._gathered.moments = self._gathered.moments.regrouped(scoring)
+        if not self.keep:
+            self._binned = BinnedScores(*joined.moments.moments(), low >= 0, self._found.concept)
 
-    def finish(self, states: Sequence[State], read_out: str) -> LayerDissection:
+    def finish(self, read_out: str, states: Sequence[State] | None = None) -> LayerDissection:
         """Return what is found, from the `state` of all processes after both halves and `begin_scoring`.
+
+        Without `states` this process is alone. What it has gathered is gone afterwards.
 
         Raises:
             InputError: The clips that were seen are not those of the concepts.
         """
         assert self._found is not None, "candidates are chosen first"  # noqa: S101
         joined, question = self._joined(states), self._question
-        statistics = joined.result(self.layer, read_out)
-        if statistics.n_clips != question.concepts.n_clips:
-            raise InputError(f"the probe set yields {statistics.n_clips} of its {question.concepts.n_clips} clips")
-        clips = torch.cat([state["clips"] for state in states if "clips" in state])
-        values = torch.cat([state["values"] for state in states if "values" in state])
+        n_clips = int(joined.moments.count)
+        if n_clips != question.concepts.n_clips:
+            raise InputError(f"the probe set yields {n_clips} of its {question.concepts.n_clips} clips")
+        kept = [self._kept()] if states is None else states
+        clips = torch.cat([state["clips"] for state in kept if "clips" in state])
+        values = torch.cat([state["values"] for state in kept if "values" in state])
         ordered = clips.argsort()
         clips, values = clips[ordered], values[ordered.to(values.device)]
         if self.keep:
             scoring = ~question.halves.naming[clips]
             clips, values = clips[scoring], values[scoring.to(values.device)]
         scores = self._exact(clips, values) if self.keep else self._from_bins(states)
+        self._binned = None  # the largest table; what follows makes others
+        statistics = joined.result(self.layer, read_out)
+        r = joined.moments.correlation(torch.tensor([[0.0, 1.0]], device=values.device))[0]
+        del joined
+        self._gathered = None
         known = None if question.concepts.observed is None else question.concepts.observed[clips].to(values.device)
         sampled = values[:, self._sampled] if self.keep else values
         sample = NullSample(sampled, question.concepts.scores[clips].to(values.device), known)
-        r = joined.moments.correlation(torch.tensor([[0.0, 1.0]], device=values.device))[0]
         names = names_of(statistics, self._found, r, scores, sample, question.rules, question.seed)
-        top, bottom = statistics.top.clips[names.unit], statistics.bottom.clips[names.unit]
-        driving = torch.where((names.pole > 0)[:, None], top, bottom)
+        n_units = statistics.n_units
+        driving = torch.cat([statistics.top.clips, statistics.bottom.clips[names.unit[n_units:]]])
         vectors = question.concepts.scores.masked_fill(~question.concepts.known, torch.nan).to(values.device)
         spread = polysemanticity(vectors, driving, question.seed)
         return LayerDissection(statistics, names, spread)
 
-    def _joined(self, states: Sequence[State]) -> UnitAccumulator:
+    def _joined(self, states: Sequence[State] | None) -> UnitAccumulator:
         """What all processes have gathered; this one's own where it is alone."""
-        if len(states) == 1 and self._gathered is not None:
+        if states is None and self._gathered is not None:
             return self._gathered
-        seen = [UnitAccumulator.of_state(state) for state in states if "top.keys" in state]
+        seen = [UnitAccumulator.of_state(state) for state in states or () if "top.keys" in state]
         if not seen:
             raise InputError("the probe set is empty: it yields no clip")
         for other in seen[1:]:
@@ -198,8 +215,8 @@ class LayerMeasurement:
             blocks.append([torch.stack(pair, dim=1) for pair in zip(*poles, strict=True)])
         return Scores(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
 
-    def _from_bins(self, states: Sequence[State]) -> Scores:
+    def _from_bins(self, states: Sequence[State] | None) -> Scores:
         assert self._binned is not None  # noqa: S101
-        if len(states) > 1:
+        if states is not None:
             self._binned.counts = torch.stack([state["binned"] for state in states]).sum(dim=0, dtype=torch.int32)
         return self._binned.result(self._share())

@@ -47,7 +47,8 @@ TOKENS = Axes(units=2, time=1)
 class Reading(NamedTuple):
     """Of B clips and U units: what is read, and the middle of the frames that are highest and lowest in seconds.
 
-    `values` (B, U) float32, or float64 where the network is. `high`, `low` (B, U) float32; NaN without a time axis.
+    `values` (B, U) float32, or float64 where the network is. `high`, `low` (B, U) float32; NaN without a time axis, and
+    for clips whose frames are not wanted.
     """
 
     values: Tensor
@@ -90,10 +91,25 @@ def check_read_out(read_out: str) -> float | None:
     return float(read_out[1:]) / 100
 
 
-def read(maps: Tensor, batch: ProbeBatch, sample_rate: int, read_out: str, axes: Axes = Axes()) -> Reading:
+class Bounds(NamedTuple):
+    """Values (U,) that a clip has to reach, from below (`top`) or from above, for its driving frame to be wanted."""
+
+    top: Tensor
+    bottom: Tensor
+
+
+def read(
+    maps: Tensor,
+    batch: ProbeBatch,
+    sample_rate: int,
+    read_out: str,
+    axes: Axes = Axes(),
+    bounds: Bounds | None = None,
+) -> Reading:
     """Read maps (B, U, F, T) of `laid_out` out over frequency and time, inside each clip's true length.
 
-    A step counts as inside if its middle lies before the end of the clip; the first always does.
+    A step counts as inside if its middle lies before the end of the clip; the first always does. Frames are looked for
+    where a value lies within `bounds`, and are NaN elsewhere; to find one costs more than to read the value.
 
     Raises:
         InputError: A read-out that does not exist, or tokens that do not fill their frequency bins.
@@ -111,14 +127,13 @@ def read(maps: Tensor, batch: ProbeBatch, sample_rate: int, read_out: str, axes:
     middle = (torch.arange(n_steps, device=maps.device) + 0.5) / n_steps * n_samples
     outside = middle >= batch.length.to(maps.device)[:, None]
     outside[:, 0] = False
-    high, low = maps.amax(dim=2), maps.amin(dim=2)  # (B, U, T)
+    high, low = (maps[:, :, 0],) * 2 if maps.shape[2] == 1 else (maps.amax(dim=2), maps.amin(dim=2))  # (B, U, T)
     if bool(outside.any()):
         high = high.masked_fill(outside[:, None], -torch.inf)
         low = low.masked_fill(outside[:, None], torch.inf)
-    top = high.max(dim=-1)
     seconds = (middle / sample_rate).float()
     if read_out == "max":
-        values = top.values
+        values = high.amax(dim=-1)
     elif share is None and not bool(outside.any()):
         values = maps.mean(dim=(2, 3))
     elif share is None:
@@ -126,7 +141,17 @@ def read(maps: Tensor, batch: ProbeBatch, sample_rate: int, read_out: str, axes:
         values = torch.einsum("buft,bt->bu", maps, inside) / (inside.sum(dim=1) * maps.shape[2])[:, None]
     else:
         values = _percentile(maps, outside, share)
-    return Reading(values, seconds[top.indices], seconds[low.argmin(dim=-1)])
+    above, below = (None, None) if bounds is None else (values >= bounds.top, values <= bounds.bottom)
+    return Reading(values, _driving(high, seconds, above, torch.argmax), _driving(low, seconds, below, torch.argmin))
+
+
+def _driving(maps: Tensor, seconds: Tensor, wanted: Tensor | None, extreme: Callable[..., Tensor]) -> Tensor:
+    """Seconds (B, U) of the extreme step of maps (B, U, T); NaN where it is not wanted (B, U)."""
+    if wanted is None or float(wanted.float().mean()) > 0.5:
+        return seconds[extreme(maps, dim=-1)]
+    found = torch.full(maps.shape[:2], torch.nan, device=maps.device)
+    found[wanted] = seconds[extreme(maps[wanted], dim=-1)]
+    return found
 
 
 def _on_grid(maps: Tensor, axes: Axes) -> Tensor:
@@ -189,15 +214,20 @@ class UnitReader:
         self._shapes: dict[str, tuple[int, int]] = {}
         self._batch: ProbeBatch | None = None
         self._found: dict[str, Reading] = {}
+        self._bounds: dict[str, Bounds] = {}
         self._handles: list[RemovableHandle] = []
 
-    def read(self, batch: ProbeBatch, run: Callable[[ProbeBatch], object]) -> dict[str, Reading]:
+    def read(
+        self, batch: ProbeBatch, run: Callable[[ProbeBatch], object], bounds: Mapping[str, Bounds] | None = None
+    ) -> dict[str, Reading]:
         """Evaluate the network on a batch by `run` and return what its layers give, by path.
+
+        Driving frames are found within the `bounds` of a layer, of all clips where there are none.
 
         Raises:
             InputError: A layer that is not called, returns no single map, gives NaN, or changes its shape.
         """
-        self._batch, self._found = batch, {}
+        self._batch, self._found, self._bounds = batch, {}, dict(bounds or {})
         run(batch)
         for path in self._layers:
             if path not in self._found:
@@ -222,7 +252,8 @@ class UnitReader:
                 return
             maps = laid_out(path, output, self._axes[path])
             self._check(path, maps, len(self._batch))
-            reading = read(maps, self._batch, self._rate, self._read_out, self._axes[path])
+            bounds = self._bounds.get(path)
+            reading = read(maps, self._batch, self._rate, self._read_out, self._axes[path], bounds)
             if bool(reading.values.isfinite().all()):
                 self._found[path] = reading
                 return

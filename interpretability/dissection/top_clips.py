@@ -47,6 +47,12 @@ class TopClipsAccumulator:
             if len(rows):
                 self._keep(block.start + rows, keys[rows], seconds[:, block].T[rows].float())
 
+    @property
+    def bound(self) -> Tensor:
+        """Value (U,) that a clip has to reach to be kept; -inf (or inf, for the lowest) while there is room."""
+        last = self.keys[:, -1]
+        return self.sign * _unpacked(last).masked_fill(last == EMPTY, -torch.inf)
+
     def merge(self, other: "TopClipsAccumulator") -> None:
         """Take what another shard has kept."""
         self._keep(torch.arange(len(self.keys), device=self.keys.device), other.keys, other.seconds)

@@ -11,7 +11,7 @@ from torch import Tensor
 from configs.errors import InputError
 from interpretability.dissection.cross_moments import CrossMoments
 from interpretability.dissection.dyadic_histogram import DyadicHistogram
-from interpretability.dissection.read_out import Reading
+from interpretability.dissection.read_out import Bounds, Reading
 from interpretability.dissection.top_clips import TopClips, TopClipsAccumulator
 
 STILL = 2.0**-20
@@ -100,6 +100,11 @@ class UnitAccumulator:
         self.bottom.update(values, reading.low, index)
         self.histogram.update(values)
         self.moments.update(values, scores, known, group)
+
+    @property
+    def bounds(self) -> Bounds:
+        """What a value has to reach so that its clip is kept."""
+        return Bounds(self.top.bound, self.bottom.bound)
 
     def merge(self, other: "UnitAccumulator") -> None:
         """Add what was gathered of other clips of the same layer."""
