@@ -13,7 +13,7 @@ from configs.errors import InputError
 from interpretability.layers.correlation import Correlation, correlate, envelopes, gain
 from interpretability.layers.nulls import Null, phase_randomised, shuffled_pairs
 from interpretability.layers.published_statistics import PublishedCorrelation, concatenated_pearson
-from interpretability.layers.resampling import band_limited, steps_within
+from interpretability.layers.resampling import band_limited
 from interpretability.layers.time_base import TimeBase
 
 NYQUIST_NEEDED: Mapping[str, float] = {
@@ -36,8 +36,8 @@ class Contour:
     name: str
     values: Tensor
     """(N, P), NaN where the property does not exist: F0 where nothing is voiced."""
-    base: TimeBase
-    """Clock of its points, in samples of the sound."""
+    seconds: Tensor
+    """(N, P) or (P,) where its points lie; clips may have grids of their own."""
     rate_needed: float = 10.0
     """Steps per second that a layer has to have to follow it."""
 
@@ -97,10 +97,10 @@ def carried(
         )
     if (reason := too_slow(of, sample_rate, rate=contour.rate_needed)) or (reason := _missing(contour)):
         return [Carried(layer, contour.name, "mean", unheard=reason)]
-    points = contour.values.shape[1]
-    valid = steps_within(contour.base, lengths, points)
-    curves = envelopes(series, of, sample_rate, points, contour.base)
-    before = envelopes(untrained, of, sample_rate, points, contour.base) if untrained is not None else {}
+    seconds = contour.seconds.double().expand(contour.values.shape)
+    valid = (seconds >= 0) & (seconds * sample_rate <= (lengths[:, None] - 1))
+    curves = envelopes(series, of, sample_rate, seconds)
+    before = envelopes(untrained, of, sample_rate, seconds) if untrained is not None else {}
     rows = []
     for name, curve in curves.items():
         found = correlate(curve, contour.values, valid, max_lag, seed=seed)

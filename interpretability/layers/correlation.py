@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from interpretability.layers.resampling import linear
+from interpretability.layers.resampling import linear_at
 from interpretability.layers.time_base import TimeBase
 
 MIN_POINTS = 5
@@ -104,21 +104,21 @@ def gain(trained: Tensor, untrained: Tensor, draws: int = 2000, seed: int = 0) -
     return float(difference(pair.mean(dim=1))), low, high
 
 
-def envelopes(series: Tensor, of: TimeBase, sample_rate: float, length: int, to: TimeBase) -> dict[str, Tensor]:
-    """Return what of a layer's series (N, T) follows a contour, at the contour's points: (N, length) each.
+def envelopes(series: Tensor, of: TimeBase, sample_rate: float, seconds: Tensor) -> dict[str, Tensor]:
+    """Return what of a layer's series (N, T) follows a contour, at the contour's points `seconds` (N, P): (N, P) each.
 
     "mean" is the running mean over 25 ms, "ripple" the root mean square about it. A layer below 250 Hz is an envelope
     itself and gives "mean" only.
     """
     rate = of.rate(sample_rate)
-    values = series.double()
+    values, at = series.double(), seconds.double() * sample_rate
     if rate < FAST:
-        return {"mean": linear(values, of, length, to)}
+        return {"mean": linear_at(values, of, at)}
     width = min(max(round(WINDOW * rate) | 1, 3), values.shape[1] | 1)
     mean = _running_mean(values, width)
     offset = values.mean(dim=1, keepdim=True)
     power = _running_mean((values - offset).square(), width) - (mean - offset).square()
-    return {"mean": linear(mean, of, length, to), "ripple": linear(power.clamp_min(0).sqrt(), of, length, to)}
+    return {"mean": linear_at(mean, of, at), "ripple": linear_at(power.clamp_min(0).sqrt(), of, at)}
 
 
 def shifted(series: Tensor, lag: int) -> Tensor:
@@ -164,8 +164,9 @@ def _centred(values: Tensor, both: Tensor, count: Tensor) -> Tensor:
 
 
 def _running_mean(values: Tensor, width: int) -> Tensor:
-    padded = torch.nn.functional.pad(values[:, None], (width // 2, width // 2), mode="replicate")
-    return torch.nn.functional.avg_pool1d(padded, width, 1)[:, 0]
+    padded = torch.nn.functional.pad(values[:, None], (width // 2 + 1, width // 2), mode="replicate")[:, 0]
+    sums = padded.cumsum(dim=1)
+    return (sums[:, width:] - sums[:, :-width]) / width
 
 
 def _tanh(z: float) -> float:

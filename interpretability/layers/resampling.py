@@ -75,11 +75,16 @@ def linear(series: Tensor, of: TimeBase, length: int, to: TimeBase | None = None
 
     Offsets are exact; beyond its ends the series stays what it is there.
     """
-    at = of.step((to or TimeBase()).positions(length)).clamp(0, series.shape[1] - 1).to(series.device)
+    return linear_at(series, of, (to or TimeBase()).positions(length))
+
+
+def linear_at(series: Tensor, of: TimeBase, samples: Tensor) -> Tensor:
+    """Return a series (B, T) at places (P,) or (B, P) in samples of the sound, by straight lines."""
+    at = of.step(samples).clamp(0, series.shape[1] - 1).to(series.device).expand(len(series), -1)
     low = at.floor().long().clamp(max=max(series.shape[1] - 2, 0))
     share = (at - low).to(series.dtype)
     high = (low + 1).clamp(max=series.shape[1] - 1)
-    return series[:, low] * (1 - share) + series[:, high] * share
+    return series.gather(1, low) * (1 - share) + series.gather(1, high) * share
 
 
 def as_published(series: Tensor, length: int) -> Tensor:

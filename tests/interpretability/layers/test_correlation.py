@@ -18,6 +18,7 @@ from interpretability.layers.time_base import TimeBase, strided_stack
 
 RATE = 16000
 FRAMES = TimeBase(Fraction(160), Fraction(80))
+SECONDS = FRAMES.seconds(100, RATE)
 
 
 def slow_noise(n: int, points: int, seed: int, width: int = 9) -> Tensor:
@@ -129,13 +130,13 @@ def test_envelopes_of_fast_and_slow_layers() -> None:
     base = strided_stack(1)[0]
     at = base.seconds(4096, RATE)
     series = (3 + torch.sin(2 * math.pi * 400 * at) * torch.where(at < 0.5, 0.2, 1.0))[None]
-    found = envelopes(series, base, RATE, 100, FRAMES)
+    found = envelopes(series, base, RATE, FRAMES.seconds(100, RATE))
     assert torch.allclose(found["mean"][0, 5:95], torch.full((90,), 3.0, dtype=torch.float64), atol=0.02)
     assert float(found["ripple"][0, 20]) == pytest.approx(0.2 / 2**0.5, rel=0.02)
     assert float(found["ripple"][0, 80]) == pytest.approx(1 / 2**0.5, rel=0.02)
     slow = strided_stack(4)[-1]
     ramp = slow.positions(64)[None]
-    found = envelopes(ramp, slow, RATE, 90, FRAMES)
+    found = envelopes(ramp, slow, RATE, FRAMES.seconds(90, RATE))
     assert list(found) == ["mean"]
     assert torch.allclose(found["mean"][0, 3:], FRAMES.positions(90)[3:])
 
@@ -145,7 +146,7 @@ def test_the_table_finds_what_is_planted_and_says_what_it_cannot() -> None:
     loudness = slow_noise(12, 100, 7).exp()
     at_layer = torch.nn.functional.interpolate(loudness[:, None], size=4000, mode="linear")[:, 0]
     carrier = torch.randn(12, 4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    contour = Contour("intensity", loudness, FRAMES)
+    contour = Contour("intensity", loudness, SECONDS)
     lengths = torch.full((12,), 14000)
     rows = carried("conv1", at_layer * carrier, base, contour, lengths, RATE, untrained=carrier)
     mean, ripple = rows
@@ -161,14 +162,23 @@ def test_the_table_finds_what_is_planted_and_says_what_it_cannot() -> None:
     assert mean.gain is not None
     assert abs(mean.found.r) < 0.4
     slow = carried(
-        "conv5", torch.randn(12, 16), strided_stack(5)[-1], Contour("flux", loudness, FRAMES, 40), lengths, RATE
+        "conv5", torch.randn(12, 16), strided_stack(5)[-1], Contour("flux", loudness, SECONDS, 40), lengths, RATE
     )
     assert slow[0].unheard == "the layer has 15.625 steps per second, and 40 are needed"
     assert slow[0].found is None
-    unvoiced = Contour("f0", torch.full((12, 100), math.nan), FRAMES)
+    unvoiced = Contour("f0", torch.full((12, 100), math.nan), SECONDS)
     assert "undefined in all" in str(carried("conv1", carrier, base, unvoiced, lengths, RATE)[0].unheard)
     with pytest.raises(InputError, match="same clips"):
         carried("conv1", carrier[:3], base, contour, lengths, RATE)
+
+
+def test_clips_with_grids_of_their_own() -> None:
+    base = strided_stack(1)[0]
+    ramps = (base.positions(4000) / RATE) ** 2 * torch.tensor([[1.0], [2.0]])
+    seconds = torch.stack([SECONDS, SECONDS + 0.0033])
+    slow = envelopes(ramps, strided_stack(1)[0], RATE, seconds)["mean"]
+    expected = seconds**2 * torch.tensor([[1.0], [2.0]])
+    assert torch.allclose(slow[:, 5:-5], expected[:, 5:-5], atol=2e-4)
 
 
 def test_padding_does_not_count() -> None:
@@ -178,7 +188,7 @@ def test_padding_does_not_count() -> None:
     contour[:, 50:] = 0  # padding: silence in the sound
     series = torch.randn(20, 4000, generator=torch.Generator().manual_seed(3), dtype=torch.float64).abs()
     series[:, 2000:] = 0  # and in the layer
-    args = ("conv1", series, base, Contour("intensity", contour, FRAMES))
+    args = ("conv1", series, base, Contour("intensity", contour, SECONDS))
     within = carried(*args, torch.full((20,), 8000), RATE)[0].found
     inflated = carried(*args, torch.full((20,), 16000), RATE)[0].found
     assert within is not None
