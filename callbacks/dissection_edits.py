@@ -26,6 +26,7 @@ from configs.errors import InputError
 from interpretability.dissection.unit_report import UnitReport
 from interpretability.stimuli.edit_effects import FEWEST, EditEffects, edit_effects
 from interpretability.stimuli.edit_list import usual_edits
+from interpretability.stimuli.edits import fitted
 from interpretability.stimuli.word_test import WordTest, check_word
 from models.run_loading import load_run
 from report.dissection_file import FOLDER, load_units
@@ -64,7 +65,8 @@ def edit_units(run_path: str | Path) -> dict[str, EditedLayer]:
             f"{run_path}: its validation clips are not those of the dissection; make it again with explain.py"
         )
     sounds = [probes.sound(position) for position in range(len(probes))]
-    clips = torch.nn.utils.rnn.pad_sequence(sounds, batch_first=True)
+    longest = max(len(sound) for sound in sounds)
+    clips = torch.cat([fitted(sound[None], longest) for sound in sounds])  # shorter ones are repeated, not padded
     edits = usual_edits(float(described(probes)["centroid"].nanmedian()), probes.sample_rate)
     by_layer: dict[str, list[UnitReport]] = {}
     for report in read_lines(path):
