@@ -96,7 +96,7 @@ class _Probe(nn.Module):
             vector_to_parameters(torch.tensor(values, dtype=torch.float32), self.parameters())
             value = F.cross_entropy(self(inputs), target) + decay * self.size()
             slopes = torch.autograd.grad(value, list(self.parameters()))
-            return float(value), torch.cat([slope.flatten() for slope in slopes]).double().numpy()
+            return float(value.detach()), torch.cat([slope.flatten() for slope in slopes]).double().numpy()
 
         start = parameters_to_vector(self.parameters()).detach().double().numpy()
         found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": steps})
