@@ -37,6 +37,7 @@ class Unlearning:
         self.model = classifier_of(run)
         self.learn, self.decide = clips_for(run, "train", settings.clips), clips_for(run, "val")
         self.test = clips_for(run, "test")
+        self.before = self.test()
         self.layers = unit_layers(self.model, settings.layers, self.decide)
         self.moments: dict[str, Moments] = unit_moments(self.model, self.layers, self.learn)
         self.means = {path: found.mean for path, found in self.moments.items()}
@@ -53,7 +54,16 @@ class Unlearning:
     def effect(self, units: Units) -> AblationEffect:
         """Return what a removal does to the test clips, beside matched random draws."""
         settings = self.settings
-        return ablation_effect(self.model, self.test, units, settings.how, self.moments, settings.draws, settings.seed)
+        return ablation_effect(
+            self.model,
+            self.test,
+            units,
+            settings.how,
+            self.moments,
+            settings.draws,
+            settings.seed,
+            before=self.before,
+        )
 
     def result(self, label: int) -> dict[str, Any]:
         """Return everything about the removal of a class as plain data."""

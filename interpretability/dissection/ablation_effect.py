@@ -131,10 +131,10 @@ def ablation_effect(
 
         norms = {path: measured[path].norm(how) for path in units}
         before = evaluate() if before is None else before
-        after = with_ablated(units)  # a unit that does not exist is refused here, by name
-        others = matched_draws(units, norms, draws, seed)
         only = next(iter(units)) if len(units) == 1 else None
         with nullcontext() if only is None else replayed(model, only, evaluate):
+            after = with_ablated(units)  # a unit that does not exist is refused here, by name
+            others = matched_draws(units, norms, draws, seed)
             answers = tuple(with_ablated(drawn) for drawn in others)
         chosen = {path: [int(unit) for unit in numbers] for path, numbers in units.items()}
         return AblationEffect(chosen, how, before, after, answers, norm_ratio(units, others, norms))

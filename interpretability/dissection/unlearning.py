@@ -8,6 +8,7 @@ choices together on clips that have not been used before.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -83,8 +84,9 @@ def greedy_choice(
 ) -> list[int]:
     """Choose units so that their summed effects make one class forgotten and keep the others.
 
-    Each step removes the unit, or puts back one, that raises most: how firmly other truths are told, less `weight`
-    times how firmly the class is; until nothing raises it.
+    Each step removes the unit, or puts back one, that raises most: how firmly the other classes are told, less `weight`
+    times how firmly the class is; until nothing raises it. Half of what counts of the others is their mean, and half
+    the one that is told least firmly, so that none is given up for the rest.
 
     Args:
         before: answers without ablation.
@@ -93,13 +95,15 @@ def greedy_choice(
         weight: of forgetting.
         most: largest share of the units that is chosen.
     """
-    forget, keep = _parts(before, label)
+    held = _held(before, label).float()
+    shares = held / held.sum(dim=0).clamp_min(1)
+    others = [c for c in range(held.shape[1]) if c != label and bool(held[:, c].any())]
     logits, per_unit = before.logits.float(), effects.float().movedim(2, 0)
 
     def objective(candidates: Tensor) -> Tensor:
-        firm = decided(candidates, before).flatten(1)
-        lost = firm[:, forget].mean(dim=1) if bool(forget.any()) else torch.zeros(len(firm))
-        return firm[:, keep].mean(dim=1) - weight * lost
+        firm = decided(candidates, before).flatten(1) @ shares
+        lost = torch.zeros(len(firm)) if label is None else firm[:, label]
+        return 0.5 * (firm[:, others].mean(dim=1) + firm[:, others].amin(dim=1)) - weight * lost
 
     chosen: list[int] = []
     best = float(objective(logits[None]))
@@ -119,16 +123,19 @@ def greedy_choice(
     return chosen
 
 
-def _parts(answers: Answers, label: int | None) -> tuple[Tensor, Tensor]:
-    """Which of `decided`, flattened, belong to the class to be forgotten, and which to the others."""
+def _held(answers: Answers, label: int | None) -> Tensor:
+    """Which of `decided`, flattened, belong to which class (..., C): its clips; multi-label, its known labels.
+
+    To be forgotten is only that clips do hold class `label`.
+    """
+    n_classes = answers.logits.shape[1]
     if not answers.multi_label:
-        own = torch.zeros_like(answers.target, dtype=torch.bool) if label is None else answers.target == label
-        return own, ~own
-    known = torch.ones_like(answers.target, dtype=torch.bool) if answers.observed is None else answers.observed.bool()
-    column = torch.zeros_like(known)
+        return nn.functional.one_hot(answers.target, n_classes)
+    known = torch.ones_like(answers.target) if answers.observed is None else answers.observed.to(answers.target)
     if label is not None:
-        column[:, label] = True
-    return (known & column & (answers.target > 0.5)).flatten(), (known & ~column).flatten()
+        known = known.clone()
+        known[:, label] *= answers.target[:, label] > 0.5
+    return (known[:, :, None] * torch.eye(n_classes)).flatten(0, 1)
 
 
 @dataclass(frozen=True)
@@ -179,15 +186,30 @@ def try_removals(
     with evaluation_mode(model):
         answers = evaluate()
         before, first = answers.per_class(), answers.figures[0]
-        for units in different.values():
-            with ablated(model, units, how, means, axes):
-                after = evaluate().per_class()
+        layers = {path for one in different.values() for path in one}
+        only = next(iter(layers)) if len(layers) == 1 else None
+        with nullcontext() if only is None else replayed(model, only, evaluate):
+            said = [_ablated_answers(model, evaluate, units, how, means, axes) for units in different.values()]
+        for units, answer in zip(different.values(), said, strict=True):
+            after = answer.per_class()
             lost = {name: (before[name] - after[name])[:, label].nan_to_num().tolist() for name in before}
             forget, retain = lost[first]
             contrast = lost["log_probability"][0] - lost["log_probability"][1]
             chosen = {path: list(numbers) for path, numbers in units.items()}
             found.append(Removal(chosen, forget, retain, contrast))
     return found
+
+
+def _ablated_answers(
+    model: nn.Module,
+    evaluate: Evaluate,
+    units: Units,
+    how: How,
+    means: Mapping[str, Tensor] | None,
+    axes: Mapping[str, int] | None,
+) -> Answers:
+    with ablated(model, units, how, means, axes):
+        return evaluate()
 
 
 def choose(removals: Sequence[Removal], budget: float = BUDGET) -> Removal:
