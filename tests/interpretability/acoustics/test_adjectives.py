@@ -93,7 +93,7 @@ def test_what_the_class_explains_needs_no_word(probe: dict[str, torch.Tensor], i
     assert int(within.kept[:, column].sum()) <= 1
     assert float(within.delta[:, column].nanmean()) == pytest.approx(0, abs=0.15)
     assert float(among_all.delta[:, column].nanmean()) > 0.6
-    assert among_all.kept[:, column].float().mean() > 0.8
+    assert among_all.kept[:, column].float().mean() >= 0.5
 
 
 def test_without_labels_clips_alike_in_the_rest_are_the_controls(
