@@ -12,9 +12,10 @@ import pytorch_lightning as pl
 from callbacks.dissection_concepts import concepts_of, labels
 from callbacks.dissection_end import end_of_training
 from callbacks.dissection_files import earlier_point, point_name, point_of, with_history, write_gallery, write_lines
+from callbacks.dissection_measure import dissected
 from callbacks.dissection_media import unit_tables
 from callbacks.dissection_reports import DRIFTS, FIGURES, drift_figures, figures_of, unit_reports
-from callbacks.dissection_taps import Taps, run_of, taps_of
+from callbacks.dissection_taps import Taps, taps_of
 from callbacks.instrument import Instrument
 from callbacks.listening_clips import data_of
 from callbacks.listening_media import log_pictures
@@ -22,10 +23,8 @@ from callbacks.probe_clips import ProbeClips
 from callbacks.schedule import Schedule
 from callbacks.shards import Shards
 from interpretability.dissection.concepts import Concepts
-from interpretability.dissection.dissect import dissect
 from interpretability.dissection.dissection import Dissection
 from interpretability.dissection.drift import Drift, drift
-from interpretability.dissection.naming import NamingRules
 from interpretability.dissection.unit_report import UnitReport
 from models.run_loading import load_run
 
@@ -126,19 +125,8 @@ class DissectionCallback(Instrument[Prepared]):
 
     def dissected(self, module: pl.LightningModule, found: Prepared, shards: Shards) -> Dissection:
         """Dissect a model on the shards of all processes."""
-        taps, settings = self._known_taps(), self.settings
-        return dissect(
-            module,
-            taps.layers,
-            found.probes,
-            found.concepts,
-            settings.read_out,
-            settings.k,
-            axes=taps.axes,
-            run=run_of(module),  # type: ignore[arg-type]
-            rules=NamingRules(false_discovery=settings.false_discovery),
-            gather=shards.gather if shards.world > 1 else None,
-        )
+        gather = shards.gather if shards.world > 1 else None
+        return dissected(module, self._known_taps(), found.probes, found.concepts, self.settings, gather)  # type: ignore[arg-type]
 
     def written(
         self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, found: Prepared, result: Dissection

@@ -7,14 +7,13 @@ from typing import Any
 from callbacks.benchmark_clips import data_of
 from callbacks.dissection_concepts import concepts_of
 from callbacks.dissection_end import end_of_training
+from callbacks.dissection_measure import dissected
 from callbacks.dissection_reports import figures_of
-from callbacks.dissection_taps import run_of, taps_of
+from callbacks.dissection_taps import taps_of
 from callbacks.probe_clips import ProbeClips
 from configs.dissection_schema import DissectionConfig
 from configs.errors import CommandError
 from configs.explain_schema import ExplainConfig
-from interpretability.dissection.dissect import dissect
-from interpretability.dissection.naming import NamingRules
 from models.run_loading import LoadedRun, load_run
 from report.build import build
 from report.dissection_file import UNITS
@@ -37,17 +36,7 @@ def explain_units(settings: ExplainConfig) -> list[str]:
     config = dissection_settings(run, settings)
     probes = ProbeClips.choose(data_of(run), config.n_clips)
     taps = taps_of(run.model, config.layers)
-    found = dissect(
-        run.model,
-        taps.layers,
-        probes,
-        concepts_of(probes, config, folder),
-        config.read_out,
-        config.k,
-        axes=taps.axes,
-        run=run_of(run.model),
-        rules=NamingRules(false_discovery=config.false_discovery),
-    )
+    found = dissected(run.model, taps, probes, concepts_of(probes, config, folder), config)
     epoch = int(run.kept.get("epoch", 0)) + 1
     end_of_training(output, run.model, taps, found, probes, config, epoch)
     lines = [_line(path, figures_of(layer)) for path, layer in found.layers.items()]

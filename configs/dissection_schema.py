@@ -29,8 +29,8 @@ class DissectionConfig(CallbackConfig):
     """Where other concepts than labels and descriptors come from."""
     descriptors: bool = True
     """Whether units are also described, at the end, by measured words such as high-pitched or decaying."""
-    word_controls: Literal["classes", "descriptors", "none"] = "classes"
-    """What a unit's top clips are compared with: clips of the same classes, of like sound, or all."""
+    word_controls: Literal["classes", "descriptors", "none"] = "descriptors"
+    """What a unit's top clips are compared with: clips of the same classes, alike in the other descriptors, or all."""
     k: int = 16
     """Clips kept at either end of each unit."""
     false_discovery: float = 0.05

@@ -79,8 +79,9 @@
           el("div", { class: "scale-line" }, el("p", { class: "hint" }, "The frame that drives it is marked."), soundglass.levelScale()),
         ),
       );
-    const plots = [...described(unit), ...silenced(unit), ...tuned(unit), ...before(unit)];
+    const plots = [...described(unit), ...silenced(unit)];
     if (plots.length) parts.push(el("div", { class: "unit-plots" }, ...plots));
+    parts.push(...tuned(unit), ...before(unit));
     if (unit.bottom.length && !unit.dead)
       parts.push(section("What leaves it cold", null, ...soundglass.unitClips(list, unit.bottom, 4, false)));
     parts.push(numbers(list, unit));

@@ -4,7 +4,7 @@
 (function () {
   const { el, bdi, signed } = soundglass;
   const [WIDTH, HEIGHT] = [320, 150];
-  const BOX = { left: 40, right: 10, top: 10, bottom: 34 };
+  const BOX = { left: 48, right: 10, top: 10, bottom: 34 };
   const LARGE = 0.474; // Cliff's delta that counts as large
 
   function svg(tag, attributes = {}, ...children) {
@@ -81,7 +81,7 @@
     const rows = known.map((e) => {
       const chance = e.random === null ? null : [e.random - 2 * e.spread, e.random + 2 * e.spread];
       const z = e.z === null ? "" : `, z ${e.z.toFixed(1).replace("-", "\u2212")}`;
-      const text = `${e.change !== 0 && Math.abs(e.change) < 0.005 ? "below 0.01" : signed(e.change)}${z}`;
+      const text = `${e.change !== 0 && Math.abs(e.change) < 0.005 ? "< 0.01" : signed(e.change)}${z}`;
       return bar(bdi(e.name), e.change, scale, text, { chance, strong: e.z !== null && e.z >= 3 });
     });
     return folded(rows, 8, "classes");

