@@ -18,7 +18,7 @@ class SyntheticWordsData(DataConfig):
     """Dataset, by its registered name."""
     seconds: float | None = 0.512
     """Length in seconds to which clips are cut or padded; none takes the longest clip."""
-    words: list[str] = field(default_factory=lambda: ["a", "i", "sa", "si", "a-a", "i-i", "sa-sa", "si-si"])
+    words: list[str] = field(default_factory=lambda: ["a", "s", "si", "i-i", "sa-sa"])
     """Spellings of the words: a low tone, i high tone, s noise, - silence."""
     n_train: int = 2048
     """Words in the training split."""
@@ -26,6 +26,8 @@ class SyntheticWordsData(DataConfig):
     """Words in the validation split."""
     n_test: int = 512
     """Words in the test split."""
+    noise_db: float | None = None
+    """Loudest background noise in dB of full scale; each word has a level up to 50 dB lower. None: no noise."""
     word_seed: int = 0
     """Seed of the words themselves, apart from the seed of the training."""
 

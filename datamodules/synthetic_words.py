@@ -17,6 +17,7 @@ import numpy as np
 from configs.errors import CommandError
 from datamodules.clip_source import SPLITS, Clip, Samples, Split
 from datamodules.sound_synthesis import Canvas, Draws, edges, harmonics
+from datamodules.sound_synthesis import Samples as Exact
 
 if TYPE_CHECKING:
     from configs.gan_schema import SyntheticWordsData
@@ -42,6 +43,8 @@ PARTIALS = np.array([1.0, 0.6, 0.35])
 """Amplitudes of the harmonics of a tone."""
 NOISE_LEVEL = 0.45
 """Root mean square of the noise before the word is scaled; that of the tones is 0.86."""
+NOISE_RANGE = 50.0
+"""Range in dB below `data.noise_db` of the level of the background noise of a word."""
 EDGE = 0.006
 """Length in seconds of the rise and the fall of a section."""
 LOWEST_RATE = 4000
@@ -72,7 +75,7 @@ class SyntheticWords:
         self.class_names = tuple(config.words)
         self.sample_rate = sample_rate
         self._seconds = 0.512 if config.seconds is None else config.seconds
-        self._seed = config.word_seed
+        self._seed, self._noise_db = config.word_seed, config.noise_db
         self._check()
         counts: dict[Split, int] = {"train": config.n_train, "val": config.n_val, "test": config.n_test}
         self.splits: Mapping[Split, tuple[Clip, ...]] = {
@@ -102,25 +105,29 @@ class SyntheticWords:
             if section.kind != "silence":
                 canvas.add(section.start, self._sound(section, pitch, phase, draws, canvas))
         samples = canvas.samples * (peak / float(np.abs(canvas.samples).max()))
+        if self._noise_db is not None:
+            level = self._noise_db - draws.uniform(0.0, NOISE_RANGE)
+            samples = samples + 10.0 ** (level / 20.0) * _noise(draws, len(samples))
         return samples.astype(np.float32), self.sample_rate
 
     def content_key(self, clip: Clip) -> str:
         """Return a hash of all that the sound of the clip depends on."""
         word, _ = self._word(clip)
-        settings = (VERSION, self._seed, clip.name, word, self._seconds, self.sample_rate)
+        settings = (VERSION, self._seed, clip.name, word, self._seconds, self._noise_db, self.sample_rate)
         return hashlib.sha256(repr(settings).encode()).hexdigest()
 
     def stems(self, clip: Clip) -> Samples | None:
         """Return None: the sections of a word follow each other and are told by `sections`."""
         return None
 
-    def _sound(self, section: Section, pitch: float, phase: float, draws: Draws, canvas: Canvas) -> np.ndarray:
+    def _sound(self, section: Section, pitch: float, phase: float, draws: Draws, canvas: Canvas) -> Exact:
         t = canvas.time(section.end - section.start)
         shape = edges(len(t), canvas.count(EDGE), canvas.count(EDGE))
         if section.kind == "noise":
-            # sums of twelve uniform numbers: normal enough, and the same on every platform
-            return shape * NOISE_LEVEL * (draws.array(12 * len(t)).reshape(12, -1).sum(axis=0) - 6.0)
-        return shape * harmonics(2 * np.pi * (pitch * PITCH[section.letter] * t + phase), PARTIALS)
+            sound = NOISE_LEVEL * _noise(draws, len(t))
+        else:
+            sound = harmonics(2 * np.pi * (pitch * PITCH[section.letter] * t + phase), PARTIALS)
+        return shape * sound
 
     def _sections(self, word: str, draws: Draws) -> tuple[Section, ...]:
         start, tempo = draws.uniform(*ONSET), draws.uniform(*TEMPO)
@@ -154,7 +161,14 @@ class SyntheticWords:
                 )
             longest = ONSET[1] + TEMPO[1] * sum(SECONDS[letter] for letter in word)
             if longest > self._seconds:
-                raise CommandError(f"data.words: {word!r} lasts up to {longest:.2f} s, data.seconds={self._seconds:g} is "
-                                   "too short for it")  # fmt: skip
+                raise CommandError(
+                    f"data.words: {word!r} lasts up to {longest:.2f} s, longer than data.seconds={self._seconds:g}"
+                )
         if len(set(self.class_names)) < len(self.class_names):
             raise CommandError("data.words names a word twice")
+
+
+def _noise(draws: Draws, n: int) -> Exact:
+    """(n,) white noise of variance 1: sums of twelve uniform numbers, normal enough and the same on every platform."""
+    noise: Exact = draws.array(12 * n).reshape(12, -1).sum(axis=0) - 6.0
+    return noise

@@ -26,16 +26,17 @@ class Down(nn.Conv1d):
     """Convolution of 25 taps that makes stride * T steps into T."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, alignment: Alignment) -> None:
-        super().__init__(inputs, outputs, KERNEL, stride, padding=padding_of(stride, alignment))
-        self.after = KERNEL - stride - self.padding[0] if alignment == "tf_same" else self.padding[0]
+        self.before = padding_of(stride, alignment)
+        self.after = KERNEL - stride - self.before if alignment == "tf_same" else self.before
+        super().__init__(inputs, outputs, KERNEL, stride, padding=self.before)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (B, C, stride * T) -> (B, C', T)."""
-        stride, before = self.stride[0], int(self.padding[0])
+        stride = self.stride[0]
         if maps.is_cuda:
-            return F.conv1d(F.pad(maps, (before, self.after)), self.weight, self.bias, stride)
-        phases = maps.unflatten(2, (-1, stride)).transpose(2, 3).flatten(1, 2)  # (B, C * stride, T)
-        kernel, left, right = _in_phases(self.weight, stride, before)
+            return F.conv1d(F.pad(maps, (self.before, self.after)), self.weight, self.bias, stride)
+        phases = _split(maps, 2, stride).transpose(2, 3).flatten(1, 2)  # (B, C * stride, T)
+        kernel, left, right = _in_phases(self.weight, stride, self.before)
         return F.conv1d(F.pad(phases, (left, right)), kernel.transpose(2, 3).flatten(1, 2), self.bias)
 
 
@@ -57,14 +58,19 @@ class Up(nn.ConvTranspose1d):
         taps, right, left = _in_phases(self.weight, stride, int(self.padding[0]))  # (C, C', Q, stride)
         kernel = taps.flip(2).permute(1, 3, 0, 2).flatten(0, 1)  # (C' * stride, C, Q)
         bias = None if self.bias is None else self.bias.repeat_interleave(stride)
-        phases = F.conv1d(F.pad(maps, (left, right)), kernel, bias)
-        return phases.unflatten(1, (-1, stride)).transpose(2, 3).flatten(2)
+        phases = F.conv1d(F.pad(maps, (left, right)), kernel, bias)  # (B, C' * stride, T)
+        return _split(phases, 1, stride).transpose(2, 3).flatten(2)
 
 
 def _in_phases(weight: Tensor, stride: int, before: int) -> tuple[Tensor, int, int]:
     """Return a kernel (A, B, taps) as (A, B, Q, stride) with zeros around, and what to pad in steps of `stride`."""
     front = -before % stride
     back = -(KERNEL + front) % stride
-    kernel = F.pad(weight, (front, back)).unflatten(2, (-1, stride))
+    kernel = _split(F.pad(weight, (front, back)), 2, stride)
     left = (before + front) // stride
     return kernel, left, kernel.shape[2] - 1 - left
+
+
+def _split(maps: Tensor, axis: int, stride: int) -> Tensor:
+    """Split an axis of n * stride into two, of n and of `stride`."""
+    return maps.reshape(*maps.shape[:axis], -1, stride, *maps.shape[axis + 1 :])

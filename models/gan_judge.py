@@ -28,7 +28,7 @@ class Judge:
     def hear(self, waveform: Tensor) -> Tensor:
         """Waveforms (B, N) in [-1, 1] -> classes (B,) int64 on the CPU."""
         self.model.to(waveform.device)
-        return torch.cat([self.model(part).argmax(dim=1).cpu() for part in waveform.float().split(CHUNK)])
+        return torch.cat([self.model(part).argmax(dim=1).cpu() for part in torch.split(waveform.float(), CHUNK)])
 
 
 def load_judge(path: str, class_names: Sequence[str], sample_rate: int) -> Judge:

@@ -40,7 +40,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tens
     with torch.autocast(points.device.type, enabled=False):
         points = points.detach().float().requires_grad_()
         (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-        return (slope.norm(dim=1) - 1).square().mean()
+        penalty: Tensor = (slope.norm(dim=1) - 1).square().mean()
+        return penalty
 
 
 def critic_terms(critic: Callable[[Tensor], Tensor], real: Tensor, made: Tensor) -> CriticTerms:

@@ -69,9 +69,9 @@ def confusion(categories: Tensor, classes: Tensor, n_categories: int, n_classes:
 def code_scores(codes: Codes, categories: Tensor, classes: Tensor, n_classes: int) -> CodeScores:
     """Score how well an independent classifier can tell from the sound which code was set.
 
-    Nobody tells the generator which code is which class. One half of the clips (every other one) decides, by the
-    assignment with the most agreement, which class a category stands for, each class at most once; the other half is
-    scored. Categories that are assigned no class are wrong.
+    Nobody tells the generator which code is which class. One half of the clips, drawn once and for all, decides
+    by the assignment with the most agreement which class a category stands for, each class at most once; the other half
+    is scored. Categories that are assigned no class are wrong.
 
     Args:
         codes: kind of code; where it has bits, they are scored too, through the category of the class that is heard.
@@ -90,11 +90,13 @@ def code_scores(codes: Codes, categories: Tensor, classes: Tensor, n_classes: in
     if len(categories) < 2:
         raise InputError(f"the accuracy of codes needs two clips or more, there are {len(categories)}")
     categories, classes = categories.cpu(), classes.cpu()
-    counts = confusion(categories[::2], classes[::2], codes.n_categories, n_classes)
+    order = torch.randperm(len(categories), generator=torch.Generator().manual_seed(0))
+    fitted, scored = order[: len(order) // 2], order[len(order) // 2 :]
+    counts = confusion(categories[fitted], classes[fitted], codes.n_categories, n_classes)
     rows, columns = linear_sum_assignment(-counts.numpy())
     category_of = torch.full((n_classes,), -1)
     category_of[torch.from_numpy(columns)] = torch.from_numpy(rows)
-    answered, truth = category_of[classes[1::2]], categories[1::2]
+    answered, truth = category_of[classes[scored]], categories[scored]
     bits = None
     if codes.n_categories != codes.n_variables:
         same = codes.of(answered.clamp_min(0)) == codes.of(truth)

@@ -77,7 +77,7 @@ class WaveGANGenerator(nn.Module):
         steps = self.first[1]
         # As in TensorFlow the dense layer's outputs run over channels first; the order is free for a network that is
         # trained here, and it makes published weights fit.
-        maps = self.project_relu(self.project(latents)).unflatten(1, (steps, -1)).transpose(1, 2)
+        maps: Tensor = self.project_relu(self.project(latents)).reshape(len(latents), steps, -1).transpose(1, 2)
         for number in range(1, self.n_layers + 1):
             maps = self.get_submodule(f"conv{number}")(maps)
             maps = self.get_submodule("tanh" if number == self.n_layers else f"relu{number}")(maps)

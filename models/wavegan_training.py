@@ -206,14 +206,14 @@ class WaveGANTraining(pl.LightningModule):
         """
         random = torch.Generator().manual_seed(seed)
         latents, categories = self.latents(n, categories, level, random)
-        return torch.cat([self(part) for part in latents.split(CHUNK)]), categories
+        return torch.cat([self(part) for part in torch.split(latents, CHUNK)]), categories
 
     def scores(self, split: str, n: int) -> dict[str, float]:
         """Return the figures of n generated clips beside the real clips of a split that were just heard."""
         made, categories = self.generate(n, SEEDS[split])
         real = torch.cat(self._real)[:n]
-        near = nearness(real, torch.cat([self.features(part) for part in made[: len(real)].split(CHUNK)]))
-        critic_made = torch.cat([self.critic(part).float().flatten() for part in made.split(CHUNK)])
+        near = nearness(real, torch.cat([self.features(part) for part in torch.split(made[: len(real)], CHUNK)]))
+        critic_made = torch.cat([self.critic(part).float().flatten() for part in torch.split(made, CHUNK)])
         gap = torch.cat(self._critic_real).mean() - critic_made.mean()
         figures = {"mel_distance": near.energy, "spread": near.spread, "critic_gap": float(gap)}
         if self._judged:

@@ -52,7 +52,7 @@ class InformationGANTraining(WaveGANTraining):
 
     def code_figures(self, made: Tensor, categories: Tensor) -> dict[str, float]:
         """Add to the judge's figures what the Q network reads and, in a test, the judge's at a code beyond training."""
-        read = torch.cat([self.codes.read(self.q(part)).cpu() for part in made.split(CHUNK)])
+        read = torch.cat([self.codes.read(self.q(part)).cpu() for part in torch.split(made, CHUNK)])
         figures = super().code_figures(made, categories)
         if self.trainer.testing and figures:
             beyond = self.generate(len(made), SEEDS["test"], categories, BEYOND)[0]

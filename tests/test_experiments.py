@@ -8,6 +8,7 @@ import torch
 from configs.compose import compose
 from configs.registry import component
 from datamodules.batch import Batch
+from models.wavegan_training import WaveGANTraining
 
 EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[1] / "configs" / "experiment").glob("*.yaml"))
 NAMES = ("a", "b", "c")
@@ -21,6 +22,19 @@ def explained_box(experiment, untrained_run):
     return untrained_run(class_names=NAMES, **{"model.name": "black_box", "data.seconds": 5}, **settings)
 
 
+def check_generator(model, batch):
+    """Critic and generator both make a step, and what comes out is as long as the clips."""
+    optimizers = model.configure_optimizers()
+    model.optimizers = lambda: optimizers
+    model.manual_backward = lambda loss, **more: loss.backward(**more)
+    before = [network.conv1.weight.clone() for network in (model.critic, model.generator)]
+    output = model.training_step(batch, 0)
+    assert all(torch.isfinite(term) for term in output["terms"].values())
+    after = [network.conv1.weight for network in (model.critic, model.generator)]
+    assert not any(torch.equal(one, two) for one, two in zip(before, after, strict=True))
+    assert model.eval()(*model.example_inputs()).shape == (1, batch.waveform.shape[1])
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path, untrained_run):
     arguments = [f"experiment={experiment}"] + ["data.root=x"] * ("scenes" not in experiment)
@@ -28,6 +42,8 @@ def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path, untra
         arguments.append(f"model.explains={explained_box(experiment, untrained_run)}")
     if "self_supervised" in experiment:
         arguments.append("backbone.weights=RUN")  # read when the run is prepared
+    if "gan" in experiment:
+        arguments += ["model.width=2", "model.critic_steps=1"]
     config = compose(arguments)
     multi_label = bool(getattr(config.data, "multi_label", False))
     torch.manual_seed(0)
@@ -37,6 +53,8 @@ def test_model_of_every_experiment_builds_and_learns(experiment, tmp_path, untra
     n = int((config.data.seconds or 5.0) * config.front_end.sample_rate)
     target = torch.tensor([[1.0, 0, 1], [0, 1, 0]]) if multi_label else torch.tensor([0, 2])
     batch = Batch(torch.rand(2, n) - 0.5, torch.full((2,), n), target, torch.arange(2))
+    if isinstance(model, WaveGANTraining):
+        return check_generator(model, batch)
     output = model.training_step(batch, 0)
     output["loss"].backward()
     assert all(torch.isfinite(term) for term in output["terms"].values())

@@ -40,3 +40,13 @@ def test_evaluation_takes_every_clip_exactly_once(n_clips, world):
     samplers = [EvaluationSampler(n_clips, rank, world) for rank in range(world)]
     assert sorted(i for sampler in samplers for i in sampler) == list(range(n_clips))
     assert all(len(sampler) == len(list(sampler)) for sampler in samplers)
+
+
+def test_several_passes_are_as_many_epochs_in_one() -> None:
+
+    single = [list(EpochSampler(7, 3, lambda epoch=epoch: epoch)) for epoch in range(6)]
+    double = [list(EpochSampler(7, 3, lambda epoch=epoch: epoch, passes=3)) for epoch in range(2)]
+    assert double == [[key for part in single[:3] for key in part], [key for part in single[3:] for key in part]]
+    shards = [list(EpochSampler(7, 3, lambda: 0, rank, 2, passes=2)) for rank in (0, 1)]
+    assert [len(shard) for shard in shards] == [6, 6] == [len(EpochSampler(7, 3, lambda: 0, 0, 2, 2))] * 2
+    assert not set(shards[0]) & set(shards[1])
