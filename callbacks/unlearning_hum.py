@@ -20,8 +20,9 @@ from interpretability.dissection.ablation import ablated
 from interpretability.dissection.ablation_effect import AblationEffect, ablation_effect
 from interpretability.dissection.answers import Answers
 from interpretability.dissection.matched_draws import z_score
+from interpretability.dissection.replay import replayed
 from interpretability.dissection.unit_moments import unit_moments
-from interpretability.dissection.unlearning import Evaluate
+from interpretability.dissection.unlearning import Evaluate, greedy_choice, logit_effects
 from interpretability.layers.capture import LayerCapture
 from models.run_loading import LoadedRun
 
@@ -29,7 +30,7 @@ HUM = "hum"
 """Name of the concept."""
 SCENES = 200
 """Scenes of each split, each heard without and with the hum."""
-HEARD = 0.3
+HEARD = 0.1
 """Correlation with the hum above which a unit may be removed for it."""
 
 
@@ -91,9 +92,9 @@ def hearing(model: torch.nn.Module, layer: str, scenes: Scenes) -> tuple[Tensor,
 def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any], Evaluate, Mapping[str, Tensor]]:
     """Find the units that hear the hum and remove as many as serve the validation scenes.
 
-    Units are ranked by their correlation with the hum over training scenes; the number to remove is the one after which
-    most validation scenes are right, with and without hum. Returns the result as plain data, what evaluates the test
-    scenes, and the means of the units.
+    Units that follow the hum over training scenes are ranked by their correlation with it, and chosen by their measured
+    effects; removed are those after which most validation scenes are right, with and without hum. Returns the result as
+    plain data, what evaluates the test scenes, and the means of the units.
 
     Raises:
         InputError: No unit follows the hum, or no removal helps.
@@ -107,11 +108,14 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
     for path in layers:
         r, _ = hearing(model, path, learn)
         order = [unit for unit in r.argsort(descending=True).tolist() if r[unit] > HEARD][: len(r) // 2]
-        for count in range(1, len(order) + 1):
-            units = {path: order[:count]}
-            with ablated(model, units, settings.how, means):
-                right = float(_right(decide.evaluate()).mean())
-            best = max(best, (right, units), key=lambda one: one[0])
+        before, effects = logit_effects(model, learn.evaluate, path, len(r), settings.how, means)
+        deaf = r <= HEARD
+        harmful = greedy_choice(before, effects.masked_fill(deaf, 0.0), None)  # what takes nothing is never chosen
+        with replayed(model, path, decide.evaluate):
+            for chosen in (*(order[:count] for count in range(1, len(order) + 1)), harmful):
+                with ablated(model, {path: chosen}, settings.how, means):
+                    right = float(_right(decide.evaluate()).mean())
+                best = max(best, (right, {path: chosen}), key=lambda one: one[0])
     if not best[1]:
         raise InputError(f"concept={HUM}: no unit of {', '.join(layers)} that hears it can go without harm")
     units = best[1]
