@@ -93,20 +93,24 @@ def measures_of(clips: tuple[torch.Tensor, torch.Tensor], rate: int) -> dict[str
 
 @pytest.mark.slow
 def test_torch_is_at_most_six_times_slower_than_praat(needs_praat: object) -> None:
-    """64 clips of 1.024 s at 16 kHz on two cores; the best of seven rounds, the backends taking turns."""
+    """64 clips of 1.024 s at 16 kHz; the least of seven rounds, the backends taking turns.
+
+    Processor seconds of one thread, as Praat has one: what else the machine does is not counted, nor is a second core,
+    which could only help.
+    """
     sound = torch.cat([hiss(), vowel(), vowel(), hiss()])[:16384]
     clips = batch(*(sound.roll(97 * row) for row in range(64)))
     threads = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     try:
         for measure, backends in measures_of(clips, 16000).items():
             seconds: dict[str, list[float]] = {name: [] for name in backends}
             for turn in range(8):
                 for name, work in backends.items():
-                    started = time.perf_counter()
+                    started = time.process_time()
                     work()  # type: ignore[operator]
                     if turn:
-                        seconds[name].append(time.perf_counter() - started)
+                        seconds[name].append(time.process_time() - started)
             ours, praat = (min(seconds[name]) for name in ("torch", "praat"))
             print(f"{measure}: torch {1000 * ours:.0f} ms, Praat {1000 * praat:.0f} ms, ratio {ours / praat:.2f}")
             assert ours <= 6 * praat
