@@ -43,11 +43,11 @@ class DyadicHistogram:
         self.counts += joined.counts
 
     def result(self) -> tuple[Tensor, Tensor]:
-        """Return counts (U, 64) int64 and the edges of the bins (U, 65) float64."""
+        """Return counts (U, 64) int32 and the edges of the bins (U, 65) float64."""
         exponent, first = self._bins()
         edges = first[:, None].double() + torch.arange(BINS + 1, dtype=torch.float64, device=first.device)
         edges *= _power(exponent)[:, None]
-        return self.counts.long(), edges
+        return self.counts, edges
 
     def state(self) -> dict[str, Tensor]:
         """Return everything that was counted, as tensors."""

@@ -24,7 +24,7 @@ from interpretability.dissection.scores import Scores, exact_scores
 from interpretability.dissection.unit_blocks import unit_blocks
 from interpretability.dissection.unit_statistics import UnitAccumulator, still
 
-GROUP_BYTES = 160 << 20
+GROUP_BYTES = 140 << 20
 """What the sums of all groups of clips of a layer may take; they decide the number of groups."""
 GROUPS = (4, 20)
 """Groups of the naming half at least and at most."""
@@ -158,8 +158,8 @@ class LayerMeasurement:
             clips, values = clips[scoring], values[scoring.to(values.device)]
         scores = self._exact(clips, values) if self.keep else self._from_bins(states)
         self._binned = None  # the largest table; what follows makes others
-        statistics = joined.result(self.layer, read_out)
         r = joined.moments.correlation(torch.tensor([[0.0, 1.0]], device=values.device))[0]
+        statistics = joined.result(self.layer, read_out)
         del joined
         self._gathered = None
         known = None if question.concepts.observed is None else question.concepts.observed[clips].to(values.device)

@@ -103,8 +103,8 @@ def wpmi(
     log_q = ((scale * scores.to(activations)).softmax(dim=1) + LEAST_PROBABILITY).log()
     top = min(top, len(scores))
     parts = [
-        log_q[activations[:, block].topk(top, dim=0).indices].sum(dim=0)
-        for block in unit_blocks(activations.shape[1], top * scores.shape[1])
+        torch.nn.functional.embedding_bag(activations[:, block].topk(top, dim=0).indices.T, log_q, mode="sum")
+        for block in unit_blocks(activations.shape[1], len(scores))
     ]
     return _mutual(torch.cat(parts), weight, as_published)
 

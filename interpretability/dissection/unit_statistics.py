@@ -29,7 +29,7 @@ class UnitStatistics:
         mean, std, low, high: (U,) float64 over clips; the deviation is that of the population (divided by N).
         top, bottom: clips with the highest and with the lowest values.
         correlation: (U, M) float64 Pearson correlation with every concept; 0 where unit or concept does not vary.
-        histogram: (U, 64) int64 clips per bin.
+        histogram: (U, 64) int32 clips per bin.
         edges: (U, 65) float64 edges of the bins.
     """
 

@@ -24,7 +24,7 @@ from interpretability.dissection.unit_statistics import UnitAccumulator
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).with_name("dissection_memory.py")
-REPEATS = 3
+REPEATS = 2
 T = TypeVar("T")
 
 
@@ -111,10 +111,10 @@ def test_scores_are_ten_times_as_fast_as_loops_over_units_and_the_same() -> None
     """CPU seconds for six scores of a layer together, loops and blocks by turns; the paper scores unit by unit."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    n, units, concepts = 2000, 768, 50
+    n, units, concepts = 2000, 384, 50
     S = 0.2 + 0.6 * (torch.arange(n)[:, None] % concepts == torch.arange(concepts)) + 0.05 * torch.rand(n, concepts)
     units_of = torch.randn(n, units) + 2 * S[:, torch.arange(units) % concepts]
-    few = 96  # units of the slowest loops; their seconds count units / few times
+    few = 24  # units of the slowest loops; their seconds count units / few times
     pairs: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor], int]] = {
         "cosine_cubed": (one_by_one(cubed_loop), cosine_cubed, units),
         "wpmi": (lambda a, b: pmi_loop(a, b, 28, 2.0, 0.6, False), wpmi, units),
@@ -135,6 +135,7 @@ def test_scores_are_ten_times_as_fast_as_loops_over_units_and_the_same() -> None
     ratios = {name: round(loops[name] / blocks[name], 1) for name in pairs}
     total = sum(loops.values()) / sum(blocks.values())
     print(f"each {ratios}; together {total:.1f}")
+    assert min(ratios.values()) > 1
     assert total >= 10
 
 
