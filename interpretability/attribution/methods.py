@@ -5,12 +5,12 @@ from functools import partial
 
 from torch import Tensor
 
+from interpretability.acoustics.harmonic_percussive import harmonic_percussive_masks
 from interpretability.attribution.grad_cam import grad_cam
 from interpretability.attribution.gradients import input_x_gradient, integrated_gradients, saliency, smoothgrad
 from interpretability.attribution.guided_backprop import guided_backprop
 from interpretability.attribution.local_surrogate import audio_lime, slime
 from interpretability.attribution.perturbation import occlusion, shapley_sampling
-from interpretability.attribution.separation import harmonic_percussive_masks
 from interpretability.attribution.settings import AttributionSettings, Explainer
 from interpretability.listening.explained_classifier import ExplainedClassifier
 

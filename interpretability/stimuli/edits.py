@@ -15,6 +15,7 @@ import torchaudio.functional
 from torch import Tensor
 
 from configs.errors import InputError
+from interpretability.acoustics.harmonic_percussive import harmonic_percussive_masks
 
 WINDOW = 0.064  # seconds of the vocoder's window, rounded to a power of two of samples
 SLOPE = 1 / 6  # octaves over which a filter goes from all to nothing
@@ -109,13 +110,9 @@ def noisy(waveform: Tensor, snr: float) -> Tensor:
 def separated(waveform: Tensor, sample_rate: int, part: Literal["harmonic", "percussive"]) -> Tensor:
     """Return one part of harmonic-percussive separation by median filters with soft masks (Fitzgerald 2010)."""
     spectrum, hop = _stft(waveform, sample_rate)
-    magnitude = spectrum.abs()
     n_steps = 2 * round(KERNEL[0] * sample_rate / hop / 2) + 1
-    along = _median(magnitude, n_steps).square()
-    across = _median(magnitude.transpose(-1, -2), KERNEL[1]).transpose(-1, -2).square()
-    harmonic = (along + 1e-20) / (along + across + 2e-20)
-    mask = harmonic if part == "harmonic" else 1 - harmonic
-    return _istft(spectrum * mask, sample_rate, waveform.shape[-1])
+    masks = harmonic_percussive_masks(spectrum, n_steps, KERNEL[1], margin=1.0)
+    return _istft(spectrum * masks[:, ("harmonic", "percussive").index(part)], sample_rate, waveform.shape[-1])
 
 
 def moved(waveform: Tensor, share: float = 0.37) -> Tensor:
@@ -170,12 +167,6 @@ def _istft(spectrum: Tensor, sample_rate: int, n: int) -> Tensor:
     hop = len(window) // 4
     wave = torch.istft(spectrum, len(window), hop, window=window)
     return torch.nn.functional.pad(wave, (0, max(0, n - wave.shape[-1])))[..., :n]
-
-
-def _median(x: Tensor, size: int) -> Tensor:
-    """Running median of `size` over the last axis."""
-    side = size // 2
-    return torch.nn.functional.pad(x, (side, side), mode="replicate").unfold(-1, size, 1).median(dim=-1).values
 
 
 def _level_of(waveform: Tensor, other: Tensor) -> Tensor:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.ndimage import median_filter
 
-from interpretability.attribution.separation import harmonic_percussive_masks
+from interpretability.acoustics.harmonic_percussive import harmonic_percussive_masks
 
 RATE, N_FFT, HOP = 8000, 512, 128
 
@@ -41,7 +41,7 @@ def test_filters_are_those_of_scipy():
     magnitude = torch.rand(1, 30, 41, generator=torch.Generator().manual_seed(0))
     along_time = torch.from_numpy(median_filter(magnitude[0].numpy(), (1, 7), mode="mirror"))
     along_bins = torch.from_numpy(median_filter(magnitude[0].numpy(), (7, 1), mode="mirror"))
-    harmonic = harmonic_percussive_masks(magnitude.to(torch.complex64), 7)[0, 0]
+    harmonic = harmonic_percussive_masks(magnitude.to(torch.complex64), 7, 7)[0, 0]
     torch.testing.assert_close(harmonic, along_time**2 / (along_time**2 + 4 * along_bins**2))
 
 

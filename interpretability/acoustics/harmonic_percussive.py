@@ -11,7 +11,9 @@ MARGIN = 2.0
 TINY = 1e-12
 
 
-def harmonic_percussive_masks(spectrum: Tensor, width: int = WIDTH, margin: float = MARGIN) -> Tensor:
+def harmonic_percussive_masks(
+    spectrum: Tensor, n_frames: int = WIDTH, n_bins: int = WIDTH, margin: float = MARGIN
+) -> Tensor:
     """Soft masks (B, 3, F, T) of the harmonic, the percussive and the residual part of spectra (B, F, T); sum 1.
 
     Median filters along time keep what rings, those along frequency what strikes (Fitzgerald 2010), squared for masks
@@ -19,11 +21,12 @@ def harmonic_percussive_masks(spectrum: Tensor, width: int = WIDTH, margin: floa
 
     Args:
         spectrum: complex STFT.
-        width: frames and bins of the filters, an odd number.
-        margin: at least 1, where the residual is empty.
+        n_frames: length of the filter along time, an odd number.
+        n_bins: the same along frequency.
+        margin: at least 1, where nothing but silence is left for the residual.
     """
     magnitude = spectrum.abs()
-    harmonic, percussive = _median(magnitude, width, dim=2).square(), _median(magnitude, width, dim=1).square()
+    harmonic, percussive = _median(magnitude, n_frames, dim=2).square(), _median(magnitude, n_bins, dim=1).square()
     shares = [_share(harmonic, margin**2 * percussive), _share(percussive, margin**2 * harmonic)]
     rest = (1 - shares[0] - shares[1]).clamp_min(0)
     return torch.stack([*shares, rest], dim=1)
