@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 def picture(rows: Sequence[Row]) -> bytes:
     """Return a PNG: a column for each layer, above the share named, below the share polysemantic, dashed by chance.
 
-    Epochs are on a logarithmic axis; a point at the right end of a line is the checkpoint that was chosen, drawn at its
-    own epoch as a larger dot.
+    Epochs are on a logarithmic axis; the larger dot at the right is the checkpoint that was chosen, after the training.
     """
     from matplotlib.figure import Figure  # here: the table alone does without
 
@@ -47,7 +46,10 @@ def picture(rows: Sequence[Row]) -> bytes:
             axes[1][column].axhline(100 * sum(known) / len(known), color="grey", linestyle="--", label="by chance")
         axes[0][column].set_title(layer)
         axes[1][column].set_xlabel("epoch")
-        axes[0][column].set_xscale("log")
+        axes[0][column].set_xscale("log", base=2)
+        axes[1][column].xaxis.set_major_formatter("{x:g}")
+    for row_of_axes in axes:
+        row_of_axes[0].set_ylim(bottom=0)
     axes[0][0].set_ylabel("units named, %")
     axes[1][0].set_ylabel("units polysemantic, %")
     handles, labels = axes[1][0].get_legend_handles_labels()
