@@ -138,7 +138,7 @@ def test_speech_commands_that_are_not_whole_are_refused(sc09):
         open_digits(sc09)
     write(sc09 / "nine" / "cc_nohash_0.wav")
     write(sc09 / "two" / "bb_nohash_7.wav")
-    with pytest.raises(InputError, match="speaker bb is in (val and in train|train and in val) by the lists"):
+    with pytest.raises(InputError, match=r"speaker bb is in (val and in train|train and in val) by the lists"):
         open_digits(sc09)
     (sc09 / "validation_list.txt").unlink()
     with pytest.raises(InputError, match=r"validation_list\.txt cannot be read"):
