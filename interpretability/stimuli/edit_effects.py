@@ -33,7 +33,8 @@ class EditEffects:
         sham: (E, R) median change by the edit's sham.
         difference: (E, R) median of the difference between the two, clip by clip: the effect.
         n: (R,) clips of each unit.
-        p: (E, R) two-sided sign test of the differences, ties left out.
+        p: (E, R) the larger of two-sided sign tests of the changes and of the differences, ties left out; 1 where the
+            two go opposite ways.
         q: (E, R) p after Benjamini and Hochberg over all edits and units of the layer.
     """
 
@@ -141,8 +142,10 @@ def _effects(
     scale = before[units].std(dim=1, correction=0).clamp_min(1e-12)[:, None]
     reach = (before[units].amax(dim=1) - before[units].amin(dim=1))[:, None]
     difference = edited - sham
-    signs = torch.where(difference.abs() <= TIE * reach, 0.0, difference.sign())
-    p = sign_test(signs)
+    signs = [torch.where(x.abs() <= TIE * reach, 0.0, x.sign()) for x in (edited, difference)]
+    p = torch.maximum(*(sign_test(each) for each in signs))
+    either = torch.stack([each.nansum(dim=-1).sign() for each in signs])
+    p = p.masked_fill(either[0] != either[1], 1.0)  # a sham that moves the unit is no effect of the edit
     q = torch.from_numpy(false_discovery_control(p.flatten().numpy())).reshape(p.shape)
     median = [(x / scale).nanmedian(dim=-1).values for x in (edited, sham, difference)]
     n = (~difference[0].isnan()).sum(dim=-1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from configs.errors import InputError
 from interpretability.stimuli.edit_effects import edit_effects, sign_test
 from interpretability.stimuli.edit_list import expected_sign, usual_edits
+from interpretability.stimuli.edits import Edit
 from interpretability.stimuli.word_test import WordTest, check_word
 
 RATE = 8_000
@@ -78,6 +79,15 @@ def test_changes_are_in_deviations_of_the_unit() -> None:
     assert float(found.difference[0, 0]) == pytest.approx(expected, rel=1e-3)
     assert float(found.sham[0, 0]) == pytest.approx(0, abs=1e-4)
     assert found.n.tolist() == [8]
+
+
+def test_a_sham_that_moves_a_unit_is_no_effect_of_the_edit() -> None:
+    sounds, network = clips(), Hearing()
+    idle = Edit("gain", 0.0, "dB", lambda x, rate: x, lambda x, rate: 0.5 * x)
+    rows = torch.arange(16)[None]
+    found = edit_effects(network, {"out": (torch.tensor([1]), rows)}, sounds, RATE, [idle])["out"]
+    assert float(found.sham[0, 0]) < 0 < float(found.difference[0, 0])
+    assert float(found.p[0, 0]) == 1.0
 
 
 def test_absent_clips_are_left_out_and_too_few_refused() -> None:
