@@ -39,7 +39,7 @@ class DissectionConfig(CallbackConfig):
     """Units with players at Weights & Biases: half of them the best named, half the most changed."""
     ablated_units: int = 8
     """Best named units of each layer that are silenced at the end, one by one; 0 silences none."""
-    ablation_clips: int = 60
+    ablation_clips: int = 40
     """Clips of the probe set on which they are silenced; of each class about as many."""
     draws: int = 20
     """Random units of the same layer and norm that each silenced unit is compared with."""

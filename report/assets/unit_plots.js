@@ -15,8 +15,12 @@
   }
 
   const plain = (name) => name.replaceAll("_", " ");
-  const short = (value) =>
-    (Math.abs(value) >= 1e4 ? `${value / 1000}k` : String(Number(value.toPrecision(3)))).replace("-", "\u2212");
+  const digits = (value) => {
+    const size = Math.abs(value);
+    if (size >= 1e4) return `${value / 1000}k`;
+    return size > 0 && size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  };
+  const short = (value) => digits(value).replaceAll("-", "\u2212");
 
   // A row with a bar from the middle; `chance` is a pair on the same scale that random units stay within.
   function bar(label, value, scale, text, { marks = [], chance = null, strong = false } = {}) {

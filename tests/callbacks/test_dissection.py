@@ -121,7 +121,7 @@ def test_silencing_a_component_is_what_the_decision_without_it_loses(dissected):
 
     loaded = load_run(dissected)
     probes = ProbeClips.choose(data_of(loaded), loaded.config.callbacks.dissection.n_clips)
-    batch = probe_batch(probes, 60)
+    batch = probe_batch(probes, loaded.config.callbacks.dissection.ablation_clips)
     report = next(
         report
         for report in read_lines(dissected / "dissection" / "end.jsonl")
