@@ -33,9 +33,8 @@ def help_text(topic: str | None = None) -> str:
         sections = [(title, items) for title, items in chosen if items]
         if not sections:
             known = ["general", *{item.key.rpartition(".")[0] for _, items in _sections() for item in items} - {""}]
-            raise CommandError(
-                f"--help {topic}: no such group{nearest(topic, known)}; groups: {', '.join(sorted(known))}"
-            )
+            largest = sorted({group.partition(".")[0] for group in known})  # `--help callbacks` lists those inside
+            raise CommandError(f"--help {topic}: no such group{nearest(topic, known)}; groups: {', '.join(largest)}")
     blocks = [f"{title}\n" + "\n".join(map(entry, items)) for title, items in sections]
     return "\n\n".join(blocks if topic is not None else [USAGE.rstrip("\n"), *blocks])
 
