@@ -93,8 +93,8 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
     """Find the units that hear the hum and remove as many as serve the validation scenes.
 
     Units that follow the hum over training scenes are ranked by their correlation with it, and chosen by their measured
-    effects; removed are those after which most validation scenes are right, with and without hum. Returns the result as
-    plain data, what evaluates the test scenes, and the means of the units.
+    effects; removed are those that serve validation scenes best (`served`). Returns the result as plain data, what
+    evaluates the test scenes, and the means of the units.
 
     Raises:
         InputError: No unit follows the hum, or no removal helps.
@@ -104,7 +104,7 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
     layers = unit_layers(model, settings.layers, decide.evaluate)
     moments = unit_moments(model, layers, learn.evaluate)
     means = {path: found.mean for path, found in moments.items()}
-    best: tuple[float, dict[str, list[int]]] = (float(_right(decide.evaluate()).mean()), {})
+    best: tuple[float, dict[str, list[int]]] = (served(decide.evaluate(), decide), {})
     for path in layers:
         r, _ = hearing(model, path, learn)
         order = [unit for unit in r.argsort(descending=True).tolist() if r[unit] > HEARD][: len(r) // 2]
@@ -114,7 +114,7 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
         with replayed(model, path, decide.evaluate):
             for chosen in (*(order[:count] for count in range(1, len(order) + 1)), harmful):
                 with ablated(model, {path: chosen}, settings.how, means):
-                    right = float(_right(decide.evaluate()).mean())
+                    right = served(decide.evaluate(), decide)
                 best = max(best, (right, {path: chosen}), key=lambda one: one[0])
     if not best[1]:
         raise InputError(f"concept={HUM}: no unit of {', '.join(layers)} that hears it can go without harm")
@@ -134,6 +134,16 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
         "rows": rows_of(effect, test, str(run.config.data.shortcut)),  # type: ignore[attr-defined]
     }
     return result, test.evaluate, means
+
+
+def served(answers: Answers, scenes: Scenes) -> float:
+    """Return how right scenes are, with and without hum, of its class and of others: half their mean, half the worst.
+
+    The few scenes of the hum's class that lack it would not be missed in a mean over scenes.
+    """
+    groups = [hum & own for hum in (scenes.hum, ~scenes.hum) for own in (scenes.own, ~scenes.own)]
+    each = torch.stack([_right(answers)[group].mean() for group in groups])
+    return float(0.5 * (each.mean() + each.min()))
 
 
 def _right(answers: Answers) -> Tensor:

@@ -10,9 +10,10 @@ import benchmark
 import unlearn
 from callbacks.unlearning import prune
 from callbacks.unlearning_clips import clips_for
-from callbacks.unlearning_hum import hearing, scenes_of
+from callbacks.unlearning_hum import Scenes, hearing, scenes_of, served
 from datamodules.sound_scenes import CLASS_NAMES
 from interpretability.dissection.ablation import ablated
+from interpretability.dissection.answers import Answers
 from interpretability.dissection.unit_moments import unit_moments
 from models.run_loading import load_run
 
@@ -132,6 +133,15 @@ def test_scenes_are_heard_without_and_with_the_hum(run):
     r, auprc = hearing(loaded.model, "bottleneck.decoder", scenes)
     assert r.shape == auprc.shape == (8,)
     assert r.abs().max() <= 1
+
+
+def test_a_group_that_is_given_up_counts():
+    hum, own = torch.tensor([0, 0, 0, 1, 1, 1]).bool(), torch.tensor([0, 0, 1, 0, 0, 1]).bool()
+    target = torch.zeros(6, dtype=torch.long)
+    scenes = Scenes(lambda: None, target, hum, own)
+    right = torch.tensor([1, 1, 0, 1, 0, 1])  # the one scene of the class without hum is wrong, and one of four others
+    answers = Answers(torch.stack([right, 1 - right], dim=1).float(), target)
+    assert served(answers, scenes) == pytest.approx(0.5 * ((1 + 0 + 0.5 + 1) / 4 + 0))
 
 
 def test_the_hum_is_a_concept_of_runs_that_have_one(run, capsys):
