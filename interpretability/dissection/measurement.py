@@ -153,6 +153,7 @@ class LayerMeasurement:
         values = torch.cat([state["values"] for state in kept if "values" in state])
         ordered = clips.argsort()
         clips, values = clips[ordered], values[ordered.to(values.device)]
+        self._values, kept = [], []
         if self.keep:
             scoring = ~question.halves.naming[clips]
             clips, values = clips[scoring], values[scoring.to(values.device)]

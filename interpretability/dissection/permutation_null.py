@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-ENTRIES = 1 << 21
+ENTRIES = 1 << 20
 """Numbers that a block of permuted scores holds."""
 POOL = (1 << 14, 1 << 16)
 """Permuted correlations of a concept, at least and at most; there are 100 for each row that is tested in between."""
@@ -73,18 +73,23 @@ def _nulls(sample: NullSample, wanted: list[int], count: int, seed: int) -> Iter
 
 def _null(values: Tensor, scores: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Correlations (M, V, count) of values (n, V) with scores (n, M) under permutations of the clips, in blocks."""
-    z, s = _standardized(values), _standardized(scores)
-    n, size = len(z), max(1, ENTRIES // max(1, scores.numel()))
-    blocks = []
+    z, s = _standardized(values).T, _standardized(scores)
+    n, n_concepts = s.shape
+    null = torch.empty(n_concepts, len(z), count, device=z.device)
+    size = max(1, ENTRIES // max(1, scores.numel()))
     for start in range(0, count, size):
         keys = torch.rand(min(size, count - start), n, generator=generator)
-        permuted = s[keys.argsort(dim=1).to(s.device)]  # (P, n, M)
-        blocks.append(torch.einsum("nv,pnm->mvp", z, permuted))
-    return torch.cat(blocks, dim=2)
+        permuted = s[keys.argsort(dim=1).T.to(s.device)]  # (n, P, M)
+        block = (z @ permuted.flatten(1)).unflatten(1, permuted.shape[1:])  # type: ignore[no-untyped-call]
+        null[:, :, start : start + size] = block.permute(2, 0, 1)
+    return null
 
 
 def _standardized(columns: Tensor) -> Tensor:
     """Columns (n, V) with mean 0 and length 1, in single precision; constant ones become 0."""
-    centred = columns.double() - columns.double().mean(dim=0)
+    centred = columns.double()
+    size = centred.norm(dim=0)
+    centred -= centred.mean(dim=0)
     length = centred.norm(dim=0)
-    return torch.where(length > 1e-9 * columns.double().norm(dim=0), centred / length, 0.0).float()
+    standard: Tensor = (centred / length).masked_fill_(length <= 1e-9 * size, 0.0).float()
+    return standard
