@@ -111,3 +111,15 @@ def test_clips_and_sizes_without_a_network_are_refused():
         WaveGANCritic(4096, 1)(torch.zeros(2, 4095))
     with pytest.raises(InputError, match="no WaveGAN of 8192 samples"):
         WaveGANGenerator(8192, 1)
+
+
+def test_weights_start_as_tensorflow_starts_them():
+    torch.manual_seed(0)
+    for network in (WaveGANGenerator(16384, 8), WaveGANCritic(16384, 8)):
+        for layer in network.modules():
+            if not isinstance(layer, torch.nn.Conv1d | torch.nn.ConvTranspose1d):
+                continue
+            bound = (6 / (25 * (layer.in_channels + layer.out_channels))) ** 0.5
+            assert 0.9 * bound < layer.weight.abs().max() <= bound
+            assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.12)
+            assert not layer.bias.any()
