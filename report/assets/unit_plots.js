@@ -4,7 +4,7 @@
 (function () {
   const { el, bdi, signed } = soundglass;
   const [WIDTH, HEIGHT] = [320, 150];
-  const BOX = { left: 48, right: 10, top: 10, bottom: 34 };
+  const BOX = { left: 58, right: 10, top: 10, bottom: 34 };
   const LARGE = 0.474; // Cliff's delta that counts as large
 
   function svg(tag, attributes = {}, ...children) {
