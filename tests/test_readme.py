@@ -26,11 +26,15 @@ from configs.merge import node_types
 from configs.plain import to_plain
 from configs.schema import Config
 from configs.script_line import script_settings
+from configs.unlearn_schema import UnlearnConfig, UnlearningBenchmark
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("configs", "datamodules", "models", "callbacks", "interpretability", "report")
-TEXTS = {name: (REPOSITORY / name).read_text() for name in ("README.md", "CONTRIBUTING.md")}
+TEXTS = {name: (REPOSITORY / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "docs/results.md")}
+SHOWN = ("README.md", "docs/results.md")
 MAKEFILE = (REPOSITORY / "Makefile").read_text()
+
+OF_SCRIPT = {"explain.py": ExplainConfig, "unlearn.py": UnlearnConfig}
 
 SMALL = shlex.split(
     "trainer.max_epochs=1 trainer.accelerator=cpu trainer.threads=1 trainer.progress=false logger.wandb=disabled "
@@ -50,8 +54,8 @@ def inline(name: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    """Every command of the README and every recipe of the Makefile that starts with `python train.py`."""
-    fenced = [line for block in blocks("README.md", "bash") for line in block.splitlines()]
+    """Every command of the texts and every recipe of the Makefile that starts with `python train.py`."""
+    fenced = [line for name in SHOWN for block in blocks(name, "bash") for line in block.splitlines()]
     recipes = [line.removeprefix("\t$(BIN)/").removesuffix(" $(ARGS)") for line in MAKEFILE.splitlines()]
     found = [line for line in (*recipes, *fenced, *inline("README.md")) if line.startswith("python train.py")]
     return list(dict.fromkeys(found))
@@ -72,13 +76,14 @@ def modules(name: str, folder: Path) -> list[Path]:
 
 
 def test_the_commands_of_the_other_scripts_are_right() -> None:
-    fenced = [line for block in blocks("README.md", "bash") for line in block.splitlines()]
-    lines = [line for line in dict.fromkeys(fenced) if line.startswith(("python benchmark.py", "python explain.py"))]
-    schemas = {"explanations": ExplanationsBenchmark, "sanity": SanityBenchmark}
+    fenced = [line for name in SHOWN for block in blocks(name, "bash") for line in block.splitlines()]
+    scripts = ("python benchmark.py", "python explain.py", "python unlearn.py")
+    lines = [line for line in dict.fromkeys(fenced) if line.startswith(scripts)]
+    schemas = {"explanations": ExplanationsBenchmark, "sanity": SanityBenchmark, "unlearning": UnlearningBenchmark}
     assert {line.split()[2] for line in lines} >= set(schemas)
     for line in lines:
         script, *words = shlex.split(line)[1:]
-        schema = schemas[words.pop(0)] if script == "benchmark.py" else ExplainConfig
+        schema = schemas[words.pop(0)] if script == "benchmark.py" else OF_SCRIPT[script]
         assert dataclasses.is_dataclass(script_settings(schema, "", words))
 
 
@@ -136,7 +141,7 @@ def test_table_of_settings_gives_the_defaults() -> None:
     assert dict(rows) == shown
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_targets_and_files_exist(name: str) -> None:
     code = [*inline(name), *(line for block in blocks(name, "bash") for line in block.splitlines())]
     targets = {piece.split()[1] for piece in code if re.match(r"make [a-z-]+", piece)}
@@ -244,6 +249,7 @@ def listen_to(workshop: Path, run: str, environment: dict[str, str]) -> None:
     call = [sys.executable, "explain.py", f"run={run}", f"audio={recording}", "output=heard"]
     subprocess.run(call, cwd=workshop, env=environment, check=True, capture_output=True)
     assert (workshop / "heard" / "report" / "index.html").is_file()
+    subprocess.run([sys.executable, "dissect_mine.py"], cwd=workshop, env=environment, check=True, capture_output=True)
     example = (workshop / "listen.py").read_text().replace('"RUN"', repr(run)).replace('"PATH"', repr(recording))
     subprocess.run([sys.executable, "-c", example], cwd=workshop, env=environment, check=True, capture_output=True)
     assert (workshop / "class.wav").stat().st_size > 1000
