@@ -1,6 +1,6 @@
 """Explain recordings by a trained run: `python explain.py run=RUN audio=FILE_OR_FOLDER`; `--help` shows the rest.
 
-`python explain.py run=RUN what=units` explains the units of its network instead.
+`python explain.py run=RUN what=units` explains the units of its network instead, `what=layers` its layers.
 
 Torch is imported inside the functions, so that a wrong command line is answered at once.
 """
@@ -16,9 +16,11 @@ from configs.script_line import script_settings
 USAGE = """\
 usage: python explain.py run=RUN audio=FILE_OR_FOLDER [KEY=VALUE ...]
        python explain.py run=RUN what=units [KEY=VALUE ...]
+       python explain.py run=RUN what=layers [layers=[PATH,...]] [audio=FILE_OR_FOLDER] [KEY=VALUE ...]
 
 Writes the sound of each predicted class, of the rest and of its components, explanations.json, and a report.
 With what=units, measures what each unit of the network responds to, and puts a gallery of them into the report.
+With what=layers, measures what each layer carries of the sound, and draws and plays the layers for given sounds.
 """
 
 

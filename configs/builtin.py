@@ -10,6 +10,7 @@ from configs.gan_schema import (
     SyntheticWordsData,
     WaveGANConfig,
 )
+from configs.layer_probes_schema import LayerProbesConfig
 from configs.registry import register
 from configs.schema import (
     AudioFolderData,
@@ -61,5 +62,6 @@ register("model", "fiwgan", FiwGANConfig, "models.wavegan_training_codes:FiwGANT
 
 register("callback", "faithfulness", FaithfulnessConfig, "callbacks.faithfulness:FaithfulnessCallback")
 register("callback", "dissection", DissectionConfig, "callbacks.dissection:DissectionCallback")
+register("callback", "layer_probes", LayerProbesConfig, "callbacks.layer_probes:LayerProbesCallback")
 register("callback", "listening", ListeningConfig, "callbacks.listening:ListeningCallback")
 register("callback", "previews", PreviewsConfig, "callbacks.generator_previews:GeneratorPreviews")

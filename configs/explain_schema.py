@@ -7,6 +7,7 @@ from typing import Literal
 WHAT = {
     "clips": "callbacks.explain_files:explain_clips",
     "units": "callbacks.explain_units:explain_units",
+    "layers": "callbacks.layer_probes_command:explain_layers",
 }
 """What can be explained -> "package.module:function" that takes the settings and returns what it has to say, in lines.
 
@@ -21,9 +22,9 @@ class ExplainConfig:
     run: str = "???"
     """Run folder, or one checkpoint file."""
     what: str = "clips"
-    """What is explained: clips of audio, or the units of the network by the run's own validation clips."""
+    """What is explained: clips of audio, or the units or the layers of the network by the run's own validation clips."""
     audio: str | None = None
-    """Audio file, or a folder whose audio files are all explained; needed for clips."""
+    """Audio file, or a folder whose audio files are all explained; needed for clips, for layers drawn in place of probe clips."""
     output: str | None = None
     """Folder to write; none takes RUN/explanations/NAME, called after the audio, for units the run folder itself."""
     overwrite: bool = False
@@ -47,9 +48,9 @@ class ExplainConfig:
     device: str = "cpu"
     """Device that computes: cpu, cuda or another name PyTorch knows."""
     layers: list[str] = field(default_factory=list)
-    """For units: layers by dotted path; an empty list takes those of callbacks.dissection in the run."""
+    """For units and layers: layers by dotted path; an empty list takes those of the run's callback."""
     n_clips: int | None = None
-    """For units: validation clips to measure them on; none takes as many as callbacks.dissection of the run."""
+    """For units and layers: validation clips to measure them on; none takes as many as the run's callback."""
     concepts: Literal["labels", "descriptors", "clap", "captions", "words"] | None = None
     """For units: what they are named by; none takes the source of callbacks.dissection in the run."""
 

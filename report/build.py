@@ -13,7 +13,16 @@ from typing import Any
 import jinja2
 
 from configs.errors import CommandError, InputError
-from report import benchmark_page, curves, dissection_pages, listening_pages, run_pages, sanity_table, unlearning_table
+from report import (
+    benchmark_page,
+    curves,
+    dissection_pages,
+    layer_pages,
+    listening_pages,
+    run_pages,
+    sanity_table,
+    unlearning_table,
+)
 from report.comparison import compare
 from report.listening_data import clip_files
 from report.page import File, Page
@@ -38,6 +47,23 @@ PAGES: tuple[Page, ...] = (
     ),
     Page("units.html", "Units", "units.html.j2", dissection_pages.units_context, dissection_pages.units_files),
     Page("unit.html", "Unit", "unit.html.j2", dissection_pages.unit_context, parent="units.html"),
+    Page("layers.html", "Layers", "layers.html.j2", layer_pages.layers_context, layer_pages.layers_files),
+    Page(
+        "layers_training.html",
+        "Layers through the training",
+        "layers_training.html.j2",
+        layer_pages.training_context,
+        layer_pages.training_files,
+        parent="layers.html",
+    ),
+    Page(
+        "layers_moved.html",
+        "What latents move",
+        "layers_moved.html.j2",
+        layer_pages.moved_context,
+        layer_pages.moved_files,
+        parent="layers.html",
+    ),
     Page("explanations.html", "Explanations", "explanations.html.j2", benchmark_page.context, benchmark_page.files),
     Page("sanity.html", "Sanity", "sanity.html.j2", sanity_table.context),
     Page("unlearning.html", "Unlearning", "unlearning.html.j2", unlearning_table.context, unlearning_table.files),

@@ -1,0 +1,80 @@
+"""What the layer probes of a run have left in its folder: `layers/epoch_NNNN.json`, `layers/end.json`, and sounds.
+
+A point holds: `epoch`, `end`, `kind` (classifier or generator), `sample_rate`, `n` items, `notes`; `layers` with
+`name`, `rate` and `nyquist` in Hz; `unheard`, why others have no clock; `carried`, rows of layer, property and envelope
+with `r` and `gain` as [value, low, high], `untrained`, the nulls `shuffled` and `surrogate` as [mean, low, high], `inside`;
+`probes`, rows of layer and target with `score`, `untrained`, `input`, `over_untrained`, `over_input`, `permuted`;
+`weights`; `cka` between layers and `similar` with input, untrained and previous. The last point also has `shown`, the
+items that are drawn and played, `sections`, and of a generator `moved`.
+"""
+
+import functools
+import json
+import wave
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs.errors import InputError
+from report.explained import Floats
+
+VERSION = 1
+FOLDER = "layers"
+END = "end"
+SOUNDS = "media/layers"
+NEEDED = ("epoch", "kind", "sample_rate", "n", "layers", "carried", "probes")
+
+
+@dataclass(frozen=True)
+class LayerPoints:
+    """Points of a run, first to last, as plain data; the end, where there is one, is the last."""
+
+    points: Sequence[Mapping[str, Any]]
+
+    @property
+    def last(self) -> Mapping[str, Any]:
+        """Return the point that the pages show."""
+        return self.points[-1]
+
+
+def load_points(folder: Path) -> LayerPoints | None:
+    """Return the points of a run, or None where no layer was probed.
+
+    Raises:
+        InputError: A file is damaged or of another version.
+    """
+    paths = sorted((folder / FOLDER).glob("epoch_[0-9]*.json"))
+    end = folder / FOLDER / f"{END}.json"
+    paths += [end] if end.is_file() else []
+    return LayerPoints([_load(path, path.stat().st_mtime_ns) for path in paths]) if paths else None
+
+
+@functools.lru_cache(maxsize=64)  # three pages and their data ask for the same files
+def _load(path: Path, changed: int) -> Mapping[str, Any]:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if data["version"] != VERSION:
+            raise ValueError("written by another version")
+        missing = [name for name in NEEDED if name not in data]
+        if missing:
+            raise ValueError(f"{missing[0]} is missing")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read: {text}; make it again with explain.py what=layers") from error
+    return data
+
+
+def read_sound(folder: Path, name: str) -> Floats | None:
+    """Return the samples (N,) of a wav file in `media/layers`, or None where it is not there or cannot be read."""
+    path = folder / SOUNDS / name
+    if not name or not path.is_file():
+        return None
+    try:
+        with wave.open(str(path), "rb") as file:
+            content = file.readframes(file.getnframes())
+    except (OSError, EOFError, wave.Error):
+        return None
+    return np.frombuffer(content, dtype="<i2").astype(np.float32) / 32767
