@@ -89,13 +89,14 @@ class LayerProbesCallback(Instrument[ProbeInput | None]):
 
     def finish(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Measure the checkpoint that was chosen, with all that takes longer."""
-        found = self.measure(trainer, module, trainer.current_epoch)
+        chosen: list[ProbeInput | None] = []
+        self.agreed(trainer, lambda: chosen.append(self.measure(trainer, module, trainer.current_epoch)))
         shards = Shards(trainer)
 
         def work() -> None:
             model = self.chosen_model(module)
             subject = subject_of(model, self.settings.layers)
-            base = self._known(module, subject, found)
+            base = self._known(module, subject, chosen[0])
             end(self.run_folder, model, subject, base, self.settings, trainer.current_epoch)
 
         shards.together(lambda: shards.from_first(work))

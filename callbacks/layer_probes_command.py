@@ -72,7 +72,7 @@ def probe_input(run: Restored, config: LayerProbesConfig) -> ProbeInput:
     """Return the run's own validation clips, or a generator's latents."""
     if isinstance(run.model, WaveGANTraining):
         return latents_input(run.model, config.n_clips)
-    return clips_input(ProbeClips.choose(data_of(run), config.n_clips))  # type: ignore[arg-type] - of any model
+    return clips_input(ProbeClips.choose(data_of(run), config.n_clips))  # type: ignore[arg-type]
 
 
 def own_sounds(run: Restored, settings: ExplainConfig) -> tuple[ProbeInput, list[str]]:

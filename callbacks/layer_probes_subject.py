@@ -61,7 +61,7 @@ class ProbeInput:
         return len(self.given)
 
     def first(self, count: int) -> "ProbeInput":
-        """Return the first items, of all classes about as many."""
+        """Return the first items."""
         length = None if self.length is None else self.length[:count]
         labels = None if self.labels is None else self.labels[:count]
         given, names, groups = self.given[:count], self.names[:count], self.groups[:count]
@@ -148,23 +148,30 @@ def _generator_clocks(
 
 def clips_input(probes: ProbeClips) -> ProbeInput:
     """Return the clips of a probe set, padded to the longest; groups are its speakers or recordings."""
-    batch = probes.batch(range(len(probes)))
+    order = mixed(len(probes))
+    batch = probes.batch(order.tolist())
     targets, observed = probes.targets, probes.observed
     labels = targets if targets.ndim == 1 else targets.float()
     if observed is not None:
         labels = labels.float().masked_fill(~observed, torch.nan)
-    groups, note = probes.groups, ""
+    clip_names = tuple(probes.names[i] for i in order)
+    groups, note = tuple(probes.groups[i] for i in order), ""
     if len(set(groups)) < 2:
         note = f"All clips are of one speaker or recording ({groups[0]}): probes are scored on other clips of it."
-        groups = probes.names
+        groups = clip_names
     names = tuple(probes.datamodule.class_names)
-    return ProbeInput(batch.waveform, batch.length, probes.names, labels, names, groups, note)
+    return ProbeInput(batch.waveform, batch.length, clip_names, labels[order], names, groups, note)
+
+
+def mixed(count: int) -> Tensor:
+    """Return always the same order of items: where classes take turns, folds of a probe would lack whole classes."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(LATENT_SEED))
 
 
 def latents_input(model: WaveGANTraining, count: int) -> ProbeInput:
     """Return always the same latents of a generator; what they are labelled with is their code, where there is one."""
     random = torch.Generator().manual_seed(LATENT_SEED)
-    categories = None if model.codes is None else torch.arange(count) % model.codes.n_categories
+    categories = None if model.codes is None else mixed(count) % model.codes.n_categories
     latents, categories = model.latents(count, categories, random=random)
     names = tuple(f"latents {i}" for i in range(count))
     codes = 0 if model.codes is None else model.codes.n_categories

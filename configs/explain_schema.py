@@ -22,11 +22,11 @@ class ExplainConfig:
     run: str = "???"
     """Run folder, or one checkpoint file."""
     what: str = "clips"
-    """What is explained: clips of audio, or the units or the layers of the network by the run's own validation clips."""
+    """What is explained: clips of audio, or the units or layers of the network by the run's own validation clips."""
     audio: str | None = None
-    """Audio file, or a folder whose audio files are all explained; needed for clips, for layers drawn in place of probe clips."""
+    """Audio file, or a folder of them, all explained; needed for clips, for layers drawn in place of probe clips."""
     output: str | None = None
-    """Folder to write; none takes RUN/explanations/NAME, called after the audio, for units the run folder itself."""
+    """Folder to write; none takes RUN/explanations/NAME, called after the audio, for units and layers RUN."""
     overwrite: bool = False
     """Whether explanations that are already in the output folder are replaced."""
     threshold: float = 0.2

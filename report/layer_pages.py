@@ -29,11 +29,13 @@ class Cell(NamedTuple):
     value: float | None
     inside: bool
     why: str
+    scale: float = 1.0
+    """Magnitude that has the strongest colour."""
 
     @property
     def shade(self) -> int:
         """Strength of the colour in percent."""
-        return 0 if self.value is None else round(min(abs(self.value), 1.0) * 70)
+        return 0 if self.value is None else round(min(abs(self.value) / self.scale, 1.0) * 70)
 
 
 def layers_context(run: RunContents) -> dict[str, Any] | None:
@@ -89,13 +91,16 @@ def moved_context(run: RunContents) -> dict[str, Any] | None:
         return None
     moved = found.last["moved"]
     layers = [layer["layer"] for layer in moved[0]["layers"]]
+    values = [layer["against_random"][0] for one in moved for layer in one["layers"]]
+    scale = max([1.0, *(abs(value) for value in values if value is not None)])
     rows = []
     for number, layer in enumerate(layers):
         cells = []
         for one in moved:
             value, low, high = one["layers"][number]["against_random"]
             inside = low is None or high is None or low <= 0 <= high
-            cells.append(Cell(value, inside, f"{layer}, {one['name']}: {_text(value)} [{_text(low)}, {_text(high)}]"))
+            said = f"{layer}, {one['name']}: {_text(value)} [{_text(low)}, {_text(high)}]"
+            cells.append(Cell(value, inside, said, scale))
         rows.append((layer, cells))
     return {"moved": moved, "rows": rows, "n": moved[0]["n"], "related": _related(found)}
 

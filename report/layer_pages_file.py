@@ -1,11 +1,11 @@
 """What the layer probes of a run have left in its folder: `layers/epoch_NNNN.json`, `layers/end.json`, and sounds.
 
 A point holds: `epoch`, `end`, `kind` (classifier or generator), `sample_rate`, `n` items, `notes`; `layers` with
-`name`, `rate` and `nyquist` in Hz; `unheard`, why others have no clock; `carried`, rows of layer, property and envelope
-with `r` and `gain` as [value, low, high], `untrained`, the nulls `shuffled` and `surrogate` as [mean, low, high], `inside`;
-`probes`, rows of layer and target with `score`, `untrained`, `input`, `over_untrained`, `over_input`, `permuted`;
-`weights`; `cka` between layers and `similar` with input, untrained and previous. The last point also has `shown`, the
-items that are drawn and played, `sections`, and of a generator `moved`.
+`name`, `rate` and `nyquist` in Hz; `unheard`, why others have no clock; `carried`, rows of layer, property and
+envelope with `r` and `gain` as [value, low, high], `untrained`, the nulls `shuffled` and `surrogate` as [mean, low,
+high], and `inside`; `probes`, rows of layer and target with `score`, `untrained`, `input`, `over_untrained`,
+`over_input`, `permuted`; `weights`; `cka` between layers and `similar` with input, untrained and previous. The last
+point also has `shown`, the items that are drawn and played, `sections`, and of a generator `moved`.
 """
 
 import functools

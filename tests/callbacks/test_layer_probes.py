@@ -15,12 +15,15 @@ from callbacks.layer_probes_hearing import Hearing
 from callbacks.layer_probes_measure import Baseline, measured
 from callbacks.layer_probes_run import baseline, heard_now, point
 from callbacks.layer_probes_sections import section_rows
-from callbacks.layer_probes_subject import ProbeInput, Subject, subject_of, untrained_twin
+from callbacks.layer_probes_subject import ProbeInput, Subject, mixed, subject_of, untrained_twin
 from callbacks.layer_probes_targets import targets_of
+from callbacks.media import write_wav
 from configs.compose import compose
 from configs.errors import CommandError, InputError
 from configs.layer_probes_schema import LayerProbesConfig
+from explain import main as explain
 from interpretability.isolation import isolated
+from interpretability.layers.probe_score import grouped_folds
 from interpretability.layers.time_base import TimeBase
 from models.black_box import BlackBoxClassifier
 from models.checkpoint_file import read_checkpoint
@@ -137,6 +140,14 @@ def test_the_untrained_twin_has_other_weights_and_the_statistics_of_its_own_maps
     assert all(not part.training for part in twin.modules())
 
 
+def test_folds_of_a_probe_set_in_which_classes_take_turns_hold_all_classes():
+    classes = mixed(120) % 10
+    for folds in (3, 4, 5):
+        for _, held in grouped_folds(tuple(range(120)), folds):
+            assert len(set(classes[held].tolist())) >= 9
+    assert len(set((torch.arange(120) % 10)[grouped_folds(tuple(range(120)), 5)[0][1]].tolist())) == 2
+
+
 def planted(count: int = 60) -> tuple[Subject, ProbeInput, Hearing, Hearing]:
     """Two layers of 100 Hz: one follows the level and tells the classes apart, the other is noise."""
     given = sounds(count)
@@ -226,6 +237,48 @@ def test_a_layer_too_slow_for_a_property_is_said():
     targets = targets_of(given.given, given.length, RATE, ["intensity"])
     rows = measured(slow, now, targets, Baseline(given, targets, blind)).carried
     assert [row.unheard for row in rows] == ["the layer has 5 steps per second, and 10 are needed"]
+
+
+def test_explain_draws_the_layers_of_given_sounds_and_names_those_it_cannot(probed, tmp_path, capsys):
+    folder = tmp_path / "sounds"
+    tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(22050) / 22050)
+    for name, samples in (("good.wav", tone), ("short.wav", tone[:100]), ("silent.wav", 0 * tone)):
+        write_wav(folder / name, samples, 22050)
+    arguments = [
+        f"run={probed}",
+        "what=layers",
+        "n_clips=16",
+        "layers=[backbone.blocks.0]",
+        f"output={tmp_path / 'out'}",
+    ]
+    assert explain([*arguments, f"audio={folder}"]) == 0
+    said = capsys.readouterr().out
+    assert "skipped short.wav: 100 samples" in said
+    assert "skipped silent.wav" in said
+    assert "backbone.blocks.0: above untrained: label probe" in said
+    end = json.loads((tmp_path / "out" / "layers" / "end.json").read_text())
+    assert [item["name"] for item in end["shown"]] == ["good.wav"]
+    assert [layer["layer"] for layer in end["shown"][0]["layers"]] == ["backbone.blocks.0"]
+    assert end["shown"][0]["read"]["f0"] == pytest.approx(220, abs=2)
+    assert "good.wav" in (tmp_path / "out" / "report" / "data" / "layers.js").read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        ((), 2, "end.json exists; give overwrite=true"),
+        (("overwrite=true", "layers=[head.1]"), 1, "layer 'head.1': the network has no such layer"),
+        (("overwrite=true", "layers=[bottleneck.decoder]"), 1, "has no time base"),
+        (("overwrite=true", "audio=nowhere.wav"), 2, "audio=nowhere.wav: no such file or folder"),
+        (("overwrite=true", "n_clips=3"), 2, "n_clips=3 must be at least 4"),
+        (("overwrite=true", "n_clips=600"), 2, "must be at most 512"),
+    ],
+)
+def test_explain_answers_a_wrong_line_with_one_sentence(more, code, said, probed, capsys):
+    assert explain([f"run={probed}", "what=layers", *more]) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.slow
