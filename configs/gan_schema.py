@@ -62,6 +62,8 @@ class DigitsData(DataConfig):
         yield from super().problems()
         if self.root is None:
             yield "data.root is needed by data.name=digits: give the folder of fsdd or of Speech Commands"
+        if self.download and self.layout != "sc09":
+            yield "data.download=true fetches Speech Commands: set data.layout=sc09 (fsdd: git clone it)"
         if self.padded and self.seconds is None:
             yield "data.padded=true needs data.seconds, the length to pad to"
         for name in ("test_speakers", "val_speakers"):

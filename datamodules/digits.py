@@ -7,7 +7,12 @@ import numpy as np
 from configs.errors import CommandError, InputError
 from configs.gan_schema import DigitsData
 from datamodules.clip_source import Clip, Samples
-from datamodules.digits_files import read_fsdd, read_speech_commands, speech_commands_folder
+from datamodules.digits_files import (
+    fetch_speech_commands,
+    read_fsdd,
+    read_speech_commands,
+    speech_commands_folder,
+)
 from datamodules.digits_splits import by_list, by_speaker, official
 from datamodules.file_source import FileSource
 
@@ -80,6 +85,8 @@ def _root(config: DigitsData) -> Path:
     if config.root is None:
         raise CommandError("data.root is not set; give the folder of fsdd or of Speech Commands")
     root = Path(config.root).expanduser()
+    if config.download and not (speech_commands_folder(root) / DIGITS[0]).is_dir():
+        fetch_speech_commands(root)
     if not root.is_dir():
         raise InputError(f"data.root={root} {'is a file' if root.exists() else 'does not exist'}; expected a folder")
     return root

@@ -65,6 +65,21 @@ def speech_commands_folder(root: Path) -> Path:
     return next((root / inner for inner in ARCHIVES if (root / inner).is_dir()), root)
 
 
+def fetch_speech_commands(root: Path) -> None:
+    """Let torchaudio download Speech Commands, version 0.02, into `root`, check it by its hash and unpack it.
+
+    Raises:
+        InputError: no connection, too little disk, or an archive that is not the published one.
+    """
+    from torchaudio.datasets import SPEECHCOMMANDS  # here, as only a download needs it
+
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        SPEECHCOMMANDS(root, url="speech_commands_v0.02", download=True)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"Speech Commands cannot be downloaded to {root}: {' '.join(str(error).split())}") from error
+
+
 def read_speech_commands(root: Path, digits: Sequence[str]) -> list[Spoken]:
     """Read WORD/{speaker}_nohash_{index}.wav for the digits' words, with the split that the lists name.
 

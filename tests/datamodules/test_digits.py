@@ -150,6 +150,7 @@ def test_speech_commands_that_are_not_whole_are_refused(sc09):
     [
         ([], "data.root is needed by data.name=digits"),
         (["data.root=x", "data.padded=true", "data.seconds=none"], "data.padded=true needs data.seconds"),
+        (["data.root=x", "data.download=true"], "set data.layout=sc09"),
         (["data.root=x", "data.split=official", "data.test_speakers=[theo]"], "needs data.split=speaker, not official"),
         (["data.root=x", "data.test_speakers=[a]", "data.val_speakers=[a]"], "share 'a'"),
     ],
@@ -157,6 +158,31 @@ def test_speech_commands_that_are_not_whole_are_refused(sc09):
 def test_settings_that_contradict_each_other(arguments, message):
     with pytest.raises(CommandError, match=message):
         compose(["experiment=digits_black_box", *arguments])
+
+
+def test_speech_commands_are_fetched_by_torchaudio_where_they_are_missing(sc09, tmp_path_factory, monkeypatch):
+    import torchaudio.datasets
+
+    root, asked = tmp_path_factory.mktemp("fresh") / "data", []
+
+    def fetch(folder, url, download):
+        asked.append((folder, url, download))
+        (folder / "SpeechCommands").mkdir()
+        sc09.rename(folder / "SpeechCommands" / url)
+
+    monkeypatch.setattr(torchaudio.datasets, "SPEECHCOMMANDS", fetch)
+    digits = open_digits(root, layout="sc09", download=True)
+    assert asked == [(root, "speech_commands_v0.02", True)]
+    assert len(digits.splits["test"]) == 10
+    open_digits(root, layout="sc09", download=True)
+    assert len(asked) == 1
+
+    def fail(folder, url, download):
+        raise RuntimeError("no\nconnection")
+
+    monkeypatch.setattr(torchaudio.datasets, "SPEECHCOMMANDS", fail)
+    with pytest.raises(InputError, match=r"cannot be downloaded to .*: no connection"):
+        open_digits(root / "other", layout="sc09", download=True)
 
 
 @pytest.mark.real_data
