@@ -80,8 +80,9 @@ class LayerMeasurement:
         self._found: Candidates | None = None
         self._binned: BinnedScores | None = None
         self._sampled: Tensor | None = None
-        self._values: list[Tensor] = []
-        self._clips: list[Tensor] = []
+        self._values: Tensor | None = None
+        self._clips = torch.zeros(0, dtype=torch.long)
+        self._count = 0
 
     def update(self, reading: Reading, index: Tensor) -> None:
         """Take what was read of the clips at positions `index` (B,)."""
@@ -97,9 +98,10 @@ class LayerMeasurement:
         self._gathered.update(reading, index, scores, known, group if self._found is None else torch.ones_like(group))
         if self._binned is not None:
             self._binned.update(values, self._question.positive[at].to(device), known)
-        if self.keep or self._found is not None:
-            self._values.append((values if self.keep else values[:, self._sampled]).clone())
-            self._clips.append(at)
+        if self.keep:
+            self._remember(values, at)
+        elif self._found is not None:
+            self._remember(values[:, self._sampled], at)
 
     @property
     def bounds(self) -> Bounds | None:
@@ -112,9 +114,23 @@ class LayerMeasurement:
         state |= self._kept()
         return state if self._binned is None else state | {"binned": self._binned.counts}
 
+    def _remember(self, values: Tensor, clips: Tensor) -> None:
+        """Keep values (B, V) of some clips, in one table: small ones between large would scatter the memory."""
+        if self._values is None:
+            naming = self._question.halves.naming
+            rows = len(naming) if self.keep else int((~naming).sum())
+            self._values, self._clips = values.new_empty(rows, values.shape[1]), torch.empty(rows, dtype=torch.long)
+        end = self._count + len(clips)
+        if end > len(self._clips):
+            raise InputError(f"the probe set yields more clips than the {self._question.concepts.n_clips} it names")
+        self._values[self._count : end], self._clips[self._count : end] = values, clips
+        self._count = end
+
     def _kept(self) -> State:
         """Values and positions of the clips that were kept; {} of none."""
-        return {"values": torch.cat(self._values), "clips": torch.cat(self._clips)} if self._clips else {}
+        if self._values is None:
+            return {}
+        return {"values": self._values[: self._count], "clips": self._clips[: self._count]}
 
     def begin_scoring(self, states: Sequence[State] | None = None) -> None:
         """Choose the candidates from the `state` of all processes, after the naming half or, if kept, all clips.
@@ -153,7 +169,7 @@ class LayerMeasurement:
         values = torch.cat([state["values"] for state in kept if "values" in state])
         ordered = clips.argsort()
         clips, values = clips[ordered], values[ordered.to(values.device)]
-        self._values, kept = [], []
+        self._values, kept = None, []
         if self.keep:
             scoring = ~question.halves.naming[clips]
             clips, values = clips[scoring], values[scoring.to(values.device)]
