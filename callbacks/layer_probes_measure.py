@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from callbacks.layer_probes_hearing import Hearing
+from callbacks.layer_probes_label import quick_label_probe
 from callbacks.layer_probes_rows import carried_rows
 from callbacks.layer_probes_subject import ProbeInput, Subject
 from callbacks.layer_probes_targets import Targets
@@ -102,7 +103,7 @@ def measured(
         before: Gram matrices of the layers at the point before.
         draws: of the nulls.
         folds: of the probes.
-        thorough: whether labels are permuted and layers weighed, which takes longer.
+        thorough: whether classes are read by logistic regression, labels permuted and layers weighed: it takes longer.
     """
     rows = carried_rows(subject, now, targets, base.untrained, base.targets, draws, thorough)
     notes = [base.given.note] if base.given.note else []
@@ -113,8 +114,8 @@ def measured(
         notes.append(f"{len(base.given)} clips are too few for probes and similarity: {FEWEST} are needed.")
         return Measured(rows, [], None, None, {}, {}, notes)
     if not base.probes:
-        _measure_baseline(subject, base, folds)
-    sets = {path: probed(now.features[path], base.given, targets, folds) for path in subject.layers}
+        _measure_baseline(subject, base, folds, thorough)
+    sets = {path: probed(now.features[path], base.given, targets, folds, thorough) for path in subject.layers}
     table = [
         row for path in subject.layers for row in _probe_rows(path, sets[path], base, now, targets, thorough, folds)
     ]
@@ -129,11 +130,12 @@ def measured(
     return Measured(rows, table, weights, cka_matrix(grams, grams), similar, grams, notes)
 
 
-def probed(features: Tensor, given: ProbeInput, targets: Targets, folds: int) -> Probes:
+def probed(features: Tensor, given: ProbeInput, targets: Targets, folds: int, thorough: bool) -> Probes:
     """Return how well the class and the properties of each item are read off features (N, P)."""
     label: ProbeScore | None = None
     if given.labels is not None and given.labels.ndim == 1 and len(set(given.labels.tolist())) > 1:
-        label = logistic_probe(features, given.labels, given.groups, folds)
+        work = logistic_probe if thorough else quick_label_probe
+        label = work(features, given.labels, given.groups, folds)
     elif given.labels is not None and given.labels.ndim == 2:
         label = ridge_probe(features, given.labels, given.groups, folds)
     moving = (targets.values.isfinite()).sum(dim=0) >= FEWEST
@@ -142,10 +144,10 @@ def probed(features: Tensor, given: ProbeInput, targets: Targets, folds: int) ->
     return Probes(label, score)
 
 
-def _measure_baseline(subject: Subject, base: Baseline, folds: int) -> None:
+def _measure_baseline(subject: Subject, base: Baseline, folds: int, thorough: bool) -> None:
     features = {**{path: base.untrained.features[path] for path in subject.layers}, INPUT: base.untrained.input}
     for path, values in features.items():
-        base.probes[path] = probed(values, base.given, base.targets, folds)
+        base.probes[path] = probed(values, base.given, base.targets, folds, thorough)
         base.grams[path] = gram(values)
 
 
