@@ -174,7 +174,7 @@ def test_a_layer_too_slow_for_a_property_is_said():
 
 @pytest.mark.slow
 def test_a_point_of_512_one_second_clips_takes_under_20_seconds_on_one_thread(tmp_path, request):
-    """Processor time of one thread is counted: threads that wait for each other on a busy machine burn ten times that."""
+    """Processor time of one thread is counted: threads that wait for each other on a busy machine burn more."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     request.addfinalizer(lambda: torch.set_num_threads(threads))
