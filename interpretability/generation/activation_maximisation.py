@@ -41,9 +41,9 @@ def activation_maximisation(
     Works with gradients switched off around it and in inference mode; flags, gradients and random streams of the
     caller are as they were. Five lines in a notebook:
 
-        target = Target(unit=1)
-        reference = choose_excerpts(unit_activations(model, target, excerpts), recordings, seconds, length=1.6)
-        prior = SpectralPrior(excerpts[reference.places], Sound((80, 115), 22050))
+        target, seen = Target(unit=1), unit_activations(model, Target(unit=1), excerpts)
+        reference = choose_excerpts(seen, recordings, seconds, length=1.6, share=0.2)
+        prior = SpectralPrior(excerpts[reference.places], Sound(excerpts.shape[1:], 22050))
         search = activation_maximisation(model, target, prior, grid((0.3, 0.1, 0.03)), reference.settings())
         generated = prior.decode(search.snapshots[-1].latent)
 

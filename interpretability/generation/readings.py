@@ -37,13 +37,13 @@ class Readings:
         Args:
             model: any network.
             targets: what is read, by a name of one's own.
-            run: evaluates the network on excerpts; None calls it with them alone.
+            run: evaluates the network on excerpts and returns its output; None calls it with them alone.
 
         Raises:
             InputError: A layer that does not exist.
         """
         self._targets, self._run = dict(targets), model if run is None else run
-        self._layers = {t.layer: model if t.layer == OUTPUT else find_layer(model, t.layer) for t in targets.values()}
+        self._layers = {t.layer: find_layer(model, t.layer) for t in targets.values() if t.layer != OUTPUT}
         self._caught: dict[str, Any] = {}
         self._handles: list[RemovableHandle] = []
 
@@ -54,8 +54,7 @@ class Readings:
             InputError: A layer that is not called, or gives no single map; a unit that does not exist.
         """
         self._caught = {}
-        out = self._run(excerpts)
-        self._caught.setdefault(OUTPUT, out)
+        self._caught[OUTPUT] = self._run(excerpts)
         return {name: self._of(target, len(excerpts)) for name, target in self._targets.items()}
 
     def _of(self, target: Target, count: int) -> Tensor:
