@@ -121,7 +121,8 @@ def ciwgan(*more):
 
 
 def test_both_gradients_of_the_generator_are_of_one_forward_pass_and_stepped_apart():
-    model, other = ciwgan("model.phase_shuffle=0"), ciwgan("model.phase_shuffle=0")
+    settings = ("model.phase_shuffle=0", "model.learning_rate=3e-4", "model.q_learning_rate=2e-4")
+    model, other = ciwgan(*settings), ciwgan(*settings)
     torch.manual_seed(1)
     model.generator_step(4)
     torch.manual_seed(1)
@@ -130,8 +131,8 @@ def test_both_gradients_of_the_generator_are_of_one_forward_pass_and_stepped_apa
     own = torch.autograd.grad(-other.critic(made).mean(), list(other.generator.parameters()), retain_graph=True)
     both = [*other.generator.parameters(), *other.q.parameters()]
     of_code = torch.autograd.grad(torch.nn.functional.cross_entropy(other.q(made), latents[:, :5].argmax(1)), both)
-    adam = torch.optim.Adam(other.generator.parameters(), 4e-4, (0.5, 0.9))
-    rms = torch.optim.RMSprop(both, 4e-4, 0.9, 1e-5)
+    adam = torch.optim.Adam(other.generator.parameters(), 3e-4, (0.5, 0.9))
+    rms = torch.optim.RMSprop(both, 2e-4, 0.9, 1e-5)
     for optimizer, weights, gradients in ((adam, other.generator.parameters(), own), (rms, both, of_code)):
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
