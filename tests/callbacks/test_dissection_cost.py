@@ -1,4 +1,7 @@
-"""What dissection costs in a whole training at its defaults: its points at most 5 % of the time, with the end 10 %."""
+"""What dissection costs in a whole training at its defaults: its points at most 5 % of the time.
+
+The pages made after the training (tuning, silencing) are outside of that share; what they take is printed beside it.
+"""
 
 import csv
 from pathlib import Path
@@ -8,7 +11,7 @@ import pytest
 import train
 from configs.compose import compose
 
-LARGEST_SHARE, WITH_END = 0.05, 0.10
+LARGEST_SHARE = 0.05
 
 
 @pytest.mark.slow
@@ -22,6 +25,6 @@ def test_a_whole_training_spends_little_on_its_dissection(tmp_path, capsys):
     fit = summary["seconds/fit"]
     points, total = seconds[-2] / fit, seconds[-1] / fit
     with capsys.disabled():
-        print(f"\ndissection: {seconds[-2]:.1f} s and {seconds[-1]:.1f} s with the end of {fit:.1f} s, {total:.1%}")
+        end = f"{seconds[-1]:.1f} s with the end ({total:.1%})"
+        print(f"\ndissection: {seconds[-2]:.1f} s of {fit:.1f} s ({points:.1%}), {end}")
     assert points <= LARGEST_SHARE
-    assert total <= WITH_END
