@@ -138,13 +138,9 @@ class Cnn14Config(PretrainedConfig):
 
 
 @dataclass
-class SpectrogramTransformerConfig(PretrainedConfig):
-    """Audio spectrogram transformer (Gong et al. 2021) through the package transformers; sizes as published."""
+class PatchTransformerConfig(PretrainedConfig):
+    """A transformer on square patches of the mel spectrogram; sizes as published."""
 
-    name: str = "spectrogram_transformer"
-    """Network between features and maps, by its registered name."""
-    weights: str | None = None
-    """Local folder of a published checkpoint (config.json and weights) to start from; none starts at random."""
     width: int = 768
     """Numbers that describe a patch."""
     layers: int = 12
@@ -153,10 +149,6 @@ class SpectrogramTransformerConfig(PretrainedConfig):
     """Attention heads of a layer."""
     patch: int = 16
     """Mel bands and frames of a square patch."""
-    stride: int = 10
-    """Step between patches, in mel bands and frames."""
-    frames: int = 1024
-    """Frames of the input; shorter clips are padded to them, longer ones refused."""
     dropout: float = 0.0
     """Share of values dropped while training."""
 
@@ -171,10 +163,29 @@ class SpectrogramTransformerConfig(PretrainedConfig):
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from super().problems()
-        yield from at_least(self, "backbone", 1, ("width", "layers", "heads", "patch", "stride"))
+        yield from at_least(self, "backbone", 1, ("width", "layers", "heads", "patch"))
         yield from below_one(self, "backbone", ("dropout",))
         if self.heads > 0 and self.width % self.heads:
             yield f"backbone.width={self.width} must be a multiple of backbone.heads={self.heads}"
+
+
+@dataclass
+class SpectrogramTransformerConfig(PatchTransformerConfig):
+    """Audio spectrogram transformer (Gong et al. 2021) through the package transformers; sizes as published."""
+
+    name: str = "spectrogram_transformer"
+    """Network between features and maps, by its registered name."""
+    weights: str | None = None
+    """Local folder of a published checkpoint (config.json and weights) to start from; none starts at random."""
+    stride: int = 10
+    """Step between patches, in mel bands and frames."""
+    frames: int = 1024
+    """Frames of the input; shorter clips are padded to them, longer ones refused."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from at_least(self, "backbone", 1, ("stride",))
         if self.frames < self.patch:
             yield f"backbone.frames={self.frames} must be at least backbone.patch={self.patch}"
 
@@ -186,41 +197,20 @@ class SpectrogramTransformerConfig(PretrainedConfig):
 
 
 @dataclass
-class BEATsConfig(PretrainedConfig):
+class BEATsConfig(PatchTransformerConfig):
     """BEATs (Chen et al. 2023): a transformer on patches, learned from sounds without labels; sizes as published."""
 
     name: str = "beats"
     """Network between features and maps, by its registered name."""
-    width: int = 768
-    """Numbers that describe a patch."""
-    layers: int = 12
-    """Transformer layers."""
-    heads: int = 12
-    """Attention heads of a layer."""
     hidden: int = 3072
     """Units between the two matrices of a layer."""
-    patch: int = 16
-    """Mel bands and frames of a square patch."""
     patch_width: int = 512
     """Numbers that the first convolution makes of a patch."""
-    dropout: float = 0.0
-    """Share of values dropped while training."""
-
-    PUBLISHED: ClassVar[dict[str, Any]] = {
-        "sample_rate": 16000,
-        "hop_length": 160,
-        "n_mels": 128,
-        "mel_of": "power",
-        "normalize": "none",
-    }
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from super().problems()
-        yield from at_least(self, "backbone", 1, ("width", "layers", "heads", "hidden", "patch", "patch_width"))
-        yield from below_one(self, "backbone", ("dropout",))
-        if self.heads > 0 and self.width % self.heads:
-            yield f"backbone.width={self.width} must be a multiple of backbone.heads={self.heads}"
+        yield from at_least(self, "backbone", 1, ("hidden", "patch_width"))
 
     def front_end_problems(self, front_end: FrontEndConfig) -> Iterator[str]:
         """Yield one sentence per front-end setting that this backbone cannot be used with."""
