@@ -1,6 +1,5 @@
 """Sounds and words in one space: CLAP (Wu et al. 2023) of a local folder, through the optional package transformers."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from configs.errors import InputError
 from interpretability.dissection.concept_lists import spoken
 from interpretability.dissection.concepts import Concepts
 from interpretability.dissection.probe_set import ProbeSet
-from models.published_weights import file_hash
+from models.published_weights import file_hash, read_folder_config
 
 TEMPLATES = ("this is a sound of {}", "a recording of {}", "one can hear {}", "{}")
 """Sentences in which a concept's name is embedded; its vector is their mean."""
@@ -172,14 +171,6 @@ def check_folder(folder: Path) -> None:
     Raises:
         InputError: Says what is wrong.
     """
-    if not folder.is_dir():
-        raise InputError(f"clap={folder}: no such folder; give the local folder of a checkpoint")
-    try:
-        facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"clap={folder}: no readable config.json in it ({error})") from None
-    kind = facts.get("model_type") if isinstance(facts, dict) else None
-    if kind != "clap":
-        raise InputError(f"clap={folder}: model_type {kind!r}, expected 'clap'")
+    facts = read_folder_config(folder, "clap", "clap")
     if facts.get("audio_config", {}).get("enable_fusion"):
         raise InputError(f"clap={folder}: a checkpoint with fusion; give one without, such as clap-htsat-unfused")

@@ -1,12 +1,14 @@
 """Weights that others published: read as plain data, compared name by name, and put into a backbone."""
 
 import hashlib
+import json
 import pickle
 import sys
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +25,29 @@ COUNTERS = "num_batches_tracked"
 """Ending of a counter that files written before PyTorch 0.4.1 do not have, and that nothing here reads."""
 
 CHUNK = 1 << 20
+
+
+def read_folder_config(folder: Path, model_type: str, setting: str) -> dict[str, Any]:
+    """Return the config.json of a checkpoint folder in the layout of the package transformers.
+
+    Args:
+        folder: of the checkpoint.
+        model_type: that it has to be of.
+        setting: that names the folder, for messages.
+
+    Raises:
+        InputError: No folder, no such file, or another kind of model.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{setting}={folder}: no such folder; give the local folder of a checkpoint")
+    try:
+        facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{setting}={folder}: no readable config.json in it ({error})") from None
+    kind = facts.get("model_type") if isinstance(facts, dict) else None
+    if kind != model_type:
+        raise InputError(f"{setting}={folder}: model_type {kind!r}, expected {model_type!r}")
+    return dict(facts)
 
 
 @dataclass(frozen=True, eq=False)

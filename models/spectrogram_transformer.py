@@ -1,6 +1,5 @@
 """Audio spectrogram transformer (Gong et al. 2021) through the optional package transformers."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from configs.errors import InputError
 from configs.schema import SpectrogramTransformerConfig
 from models.backbones import Backbone, BackboneOutput, keep_sound
-from models.published_weights import PublishedWeights, file_hash, take_weights
+from models.published_weights import PublishedWeights, file_hash, read_folder_config, take_weights
 
 EXTRA_TOKENS = 2  # the class token and the distillation token stand before the patches
 SPREAD = 0.5  # standard deviation of the features that the published network hears, at mean 0
@@ -84,7 +83,7 @@ class SpectrogramTransformer(Backbone):
         if self.settings.weights is None:
             return
         folder = Path(self.settings.weights).expanduser()
-        facts = read_facts(folder)
+        facts = read_folder_config(folder, "audio-spectrogram-transformer", "backbone.weights")
         check_sizes(folder, facts, self.settings)
         weights = read_folder(folder)
         bins, frames = facts.get("num_mel_bins", PUBLISHED_BINS), facts.get("max_length", PUBLISHED_FRAMES)
@@ -146,24 +145,6 @@ def regrid(positions: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Ten
     on_grid = patches.transpose(1, 2).reshape(1, -1, *old)
     resized = F.interpolate(on_grid, size=new, mode="bilinear", align_corners=False)
     return torch.cat([extra, resized.flatten(2).transpose(1, 2)], dim=1)
-
-
-def read_facts(folder: Path) -> dict[str, Any]:
-    """Return the config.json of a checkpoint folder.
-
-    Raises:
-        InputError: No folder, no such file, or another kind of model.
-    """
-    if not folder.is_dir():
-        raise InputError(f"backbone.weights={folder}: no such folder; give the local folder of a checkpoint")
-    try:
-        facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"backbone.weights={folder}: no readable config.json in it ({error})") from None
-    kind = facts.get("model_type") if isinstance(facts, dict) else None
-    if kind != "audio-spectrogram-transformer":
-        raise InputError(f"backbone.weights={folder}: model_type {kind!r}, expected 'audio-spectrogram-transformer'")
-    return dict(facts)
 
 
 def check_sizes(folder: Path, facts: dict[str, Any], settings: SpectrogramTransformerConfig) -> None:
