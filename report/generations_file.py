@@ -1,0 +1,119 @@
+"""What was generated for the units of a run: `generations/epoch_NNNN.jsonl`, `generations/end.jsonl`, and their sounds.
+
+A file is one point of the training, a line of it one unit and aim:
+
+    version: 1; epoch: number from 1; search: "full" or "refresh" (a few lanes, started from the point before)
+    layer ("" is the output), unit, name (of the class, or the unit in words), aim: maximise, minimise or reach
+    prior: {name, trained: whether a generator was trained, note: what it is}; vocoding: how sound was made
+    judge: name of the independent network, or null; judge_note: why there is none
+    sample_rate in Hz, seconds of an excerpt, work in latent-steps
+    scale: [lowest, highest] value of all panels, scale_unit: of these
+    reference: {n, recordings, split, low, median, high: activation of the real excerpts}
+    by: "frechet" or "kernel", the distance that chose; reason: of the choice, in words
+    floor: {kernel: [low, mean, high], frechet: the same or null}, distances of real excerpts to real ones
+    ceiling: a lane of latents that were drawn and not searched
+    lanes: one for each setting: the fields of `interpretability.generation.lane_scores.LaneScore`, and lr, weight,
+        transform; null is what could not be measured
+    chosen: number of the lane; examples: of the chosen lane, most active first:
+        {file: wav in media/generations or null, seed, activation, panel, nearest}
+        nearest, of all real excerpts of the reference in the features: {file, clip, start in seconds, activation, panel}
+        panel: {bands, frames, values: base64 of uint8 (bands x frames), lowest band first, 255 is the top of `scale`}
+
+Numbers that are not finite are null.
+"""
+
+import functools
+import json
+import wave
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs.errors import InputError
+from report.explained import Floats
+
+VERSION = 1
+FOLDER = "generations"
+END = "end"
+SOUNDS = "media/generations"
+NEEDED = ("epoch", "layer", "unit", "name", "aim", "prior", "reference", "lanes", "chosen", "ceiling", "examples")
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class GenerationPoint:
+    """One point: its file name without ending, the epoch, and a record of each unit."""
+
+    name: str
+    epoch: int
+    units: Sequence[Record]
+
+    @property
+    def end(self) -> bool:
+        """Whether it was measured after the training, on the checkpoint that was chosen."""
+        return self.name == END
+
+
+def load_points(folder: Path) -> list[GenerationPoint]:
+    """Return the points of a run, first to last, the end after all others; none where nothing was generated.
+
+    Raises:
+        InputError: A file is damaged or of another version.
+    """
+    paths = sorted((folder / FOLDER).glob("epoch_[0-9]*.jsonl"))
+    end = folder / FOLDER / f"{END}.jsonl"
+    paths += [end] if end.is_file() else []
+    points = [_load(path, path.stat().st_mtime_ns) for path in paths]
+    return [point for point in points if point.units]
+
+
+@functools.lru_cache(maxsize=128)  # pages and their data ask for the same files
+def _load(path: Path, changed: int) -> GenerationPoint:
+    try:
+        units = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        for unit in units:
+            _check(unit)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read: {text}; make it again with explain.py what=generations") from error
+    return GenerationPoint(path.stem, int(units[0]["epoch"]) if units else 0, units)
+
+
+def _check(unit: Record) -> None:
+    if unit["version"] != VERSION:
+        raise ValueError("written by another version")
+    missing = [name for name in NEEDED if name not in unit]
+    if missing:
+        raise ValueError(f"{missing[0]} is missing")
+    if not 0 <= unit["chosen"] < len(unit["lanes"]):
+        raise ValueError(f"unit {unit['name']}: lane {unit['chosen']} is chosen of {len(unit['lanes'])}")
+
+
+def key_of(unit: Record) -> str:
+    """Return what tells one unit and aim from others, such as `/3/maximise`."""
+    return f"{unit['layer']}/{unit['unit']}/{unit['aim']}"
+
+
+def sounds_of(unit: Record) -> Iterator[str]:
+    """Yield the wav files that a record names."""
+    for example in unit["examples"]:
+        for part in (example, example.get("nearest") or {}):
+            if part.get("file"):
+                yield part["file"]
+
+
+def read_sound(folder: Path, name: str) -> Floats | None:
+    """Return the samples (N,) of a wav file in `media/generations`, or None where it is not there or is damaged."""
+    path = folder / SOUNDS / name
+    if not name or not path.is_file():
+        return None
+    try:
+        with wave.open(str(path), "rb") as file:
+            content = file.readframes(file.getnframes())
+    except (OSError, EOFError, wave.Error):
+        return None
+    return np.frombuffer(content, dtype="<i2").astype(np.float32) / 32767
