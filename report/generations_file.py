@@ -16,7 +16,7 @@ A file is one point of the training, a line of it one unit and aim:
         transform; null is what could not be measured
     chosen: number of the lane; examples: of the chosen lane, most active first:
         {file: wav in media/generations or null, seed, activation, panel, nearest}
-        nearest, of all real excerpts of the reference in the features: {file, clip, start in seconds, activation, panel}
+        nearest: the reference excerpt nearest in the features: {file, clip, start in seconds, activation, panel}
         panel: {bands, frames, values: base64 of uint8 (bands x frames), lowest band first, 255 is the top of `scale`}
 
 Numbers that are not finite are null.
