@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,12 @@ def _from_layer(layer: Layer, origin: str) -> Config:
         raise InputError(f"{origin}: {error} (was it written by another version?)") from error
 
 
-def config_hash(config: Config) -> str:
-    """Return 16 hex digits that two configurations share if and only if they ask for the same results."""
-    flat = flatten(to_plain(config))
-    kept = {key: value for key, value in flat.items() if not any(f"{key}.".startswith(f"{n}.") for n in NOT_HASHED)}
+def config_hash(config: Config, left_out: Sequence[str] = ()) -> str:
+    """Return 16 hex digits that two configurations share if and only if they ask for the same results.
+
+    Settings and groups named by `left_out` may differ as well.
+    """
+    flat, ignored = flatten(to_plain(config)), (*NOT_HASHED, *left_out)
+    kept = {key: value for key, value in flat.items() if not any(f"{key}.".startswith(f"{n}.") for n in ignored)}
     text = json.dumps(kept, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
