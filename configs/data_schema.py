@@ -107,6 +107,8 @@ class OpenMicData(DataConfig):
     """Address of the publisher's archive, read only with data.download=true."""
     archive_sha256: str | None = None
     """SHA-256 the archive must have; none skips this check."""
+    archive_md5: str | None = "e4ccf187e2bb5ab2e115416e8aafe7f4"
+    """MD5 the archive must have, by default the publisher's; none skips this check."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
