@@ -81,7 +81,7 @@ def usual_layers(model: AudioClassifier[Any]) -> tuple[str, ...]:
     paths = dict(model.named_modules())
     for prefix, module in paths.items():
         if isinstance(module, Backbone):
-            maps = [f"{prefix}.{name}" for name in measure(module, model.config.front_end.n_mels).maps]
+            maps = [f"{prefix}.{name}" for name in measure(module, model.config.front_end.n_bands).maps]
             found = [path for path in maps if path in paths][-DEEPEST:]
             break
     components = [BOTTLENECK] if hasattr(model, BOTTLENECK) else []

@@ -15,6 +15,7 @@ from interpretability.layers.linear_probes import pooled_features
 from interpretability.layers.resampling import steps_within
 from interpretability.layers.series import channel_mean, channel_norm, positive_share
 from models.classifier import AudioClassifier
+from models.front_end import log_mel_front_end
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": channel_mean,
@@ -93,8 +94,10 @@ def log_mel(subject: Subject, given: ProbeInput) -> Tensor:
     model = subject.network
     assert isinstance(model, AudioClassifier)  # noqa: S101
     assert given.length is not None  # noqa: S101
+    front_end = log_mel_front_end(model.config.front_end).to(model.device)
     parts = []
     for waveform, length in zip(torch.split(given.given, 64), torch.split(given.length, 64), strict=True):
-        found = model.analyse(waveform.to(model.device), length.to(model.device))
-        parts.append(pooled_features(found.features.transpose(1, 2), found.mask).cpu())
+        features = front_end.features(front_end.stft(front_end.normalize(waveform.to(model.device))))
+        inside = torch.arange(features.shape[-1]) < front_end.n_frames(length)[:, None]
+        parts.append(pooled_features(features.transpose(1, 2), inside.to(model.device)).cpu())
     return torch.cat(parts)

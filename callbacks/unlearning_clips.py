@@ -71,16 +71,18 @@ def evaluation_of(
         places = slice(start, start + AT_ONCE)
         lengths = None if length is None else length[places].to(model.device)
         parts.append(model.analyse(waveform[places].to(model.device), lengths))
-    n_frames = None
-    if length is not None and any(part.mask is not None for part in parts):
-        n_frames = model.front_end.n_frames(length.to(model.device))
     features = torch.cat([part.features for part in parts])
-    mask = None if n_frames is None else torch.arange(features.shape[-1], device=features.device) < n_frames[:, None]
+    frames = features.new_empty(0, parts[0].spectrum.shape[-1])  # all that is asked of a spectrum here is its length
+    n_steps, mask = None, None
+    if length is not None and any(part.mask is not None for part in parts):
+        length = length.to(model.device)
+        n_steps = model.front_end.n_steps(length)
+        mask = torch.arange(frames.shape[-1], device=features.device) < model.front_end.n_frames(length)[:, None]
     calls = [slice(start, start + IN_ONE_CALL) for start in range(0, len(features), IN_ONE_CALL)]
 
     def part(places: slice) -> Analysis:
-        rest = (None, None) if n_frames is None or mask is None else (n_frames[places], mask[places])
-        return Analysis(features.new_empty(0), features[places], *rest)
+        rest = (None, None) if n_steps is None or mask is None else (n_steps[places], mask[places])
+        return Analysis(frames, features[places], *rest)
 
     def evaluate() -> Answers:
         with torch.no_grad():

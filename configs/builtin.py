@@ -29,6 +29,7 @@ from configs.schema import (
     SpectrogramTransformerConfig,
     TaskDrivenNMFConfig,
     VGGConfig,
+    WaveformCNNConfig,
 )
 
 register("dataset", "sound_scenes", SoundScenesData, "datamodules.sound_scenes:SoundScenes")
@@ -48,6 +49,7 @@ register(
     "models.spectrogram_transformer:SpectrogramTransformer",
 )
 register("backbone", "beats", BEATsConfig, "models.beats:BEATs")
+register("backbone", "waveform_cnn", WaveformCNNConfig, "models.waveform_cnn:WaveformCNN")
 
 register("model", "by_design", ByDesignConfig, "models.by_design:ByDesignClassifier")
 register("model", "black_box", BlackBoxConfig, "models.black_box:BlackBoxClassifier")

@@ -159,14 +159,20 @@ class FrontEndConfig:
     """Length of the STFT window in samples."""
     hop_length: int = 512
     """Step between STFT frames in samples."""
+    features: Literal["log_mel", "gammatone", "constant_q", "waveform"] = "log_mel"
+    """What the classifier sees; dictionary and masks stay on the STFT, which can be inverted."""
     n_mels: int = 64
-    """Mel bands seen by the classifier."""
+    """Mel bands seen by the classifier; also the number of gammatone bands or constant-Q bins."""
     mel_of: Literal["power", "magnitude"] = "power"
-    """Whether mel bands sum the power or the magnitude of the STFT."""
+    """Whether bands sum the power or the magnitude of the STFT."""
     f_min: float = 0.0
-    """Lower edge of the mel bands in Hz."""
+    """Lower edge of the bands in Hz; the lowest bin of a constant-Q transform, such as 32.7 (C1)."""
     f_max: float | None = None
-    """Upper edge of the mel bands in Hz; none means half the sample rate."""
+    """Upper edge of the bands in Hz; none means half the sample rate."""
+    bins_per_octave: int = 12
+    """Bins in an octave of a constant-Q transform."""
+    trainable: bool = False
+    """Whether the filters or kernels of the features are trained with the classifier."""
     normalize: Literal["peak", "none"] = "peak"
     """Whether each clip is divided by its largest absolute sample."""
 
@@ -181,9 +187,30 @@ class FrontEndConfig:
             yield f"front_end.f_max={self.f_max:g} must not exceed half of front_end.sample_rate, {top:g} Hz"
         if not 0 <= self.f_min < (top if self.f_max is None else self.f_max):
             yield f"front_end.f_min={self.f_min:g} must be at least 0 and below front_end.f_max"
+        yield from self._feature_problems(top)
         if self.n_mels > self.n_fft // 2 + 1:
             bins = self.n_fft // 2 + 1
             yield f"front_end.n_mels={self.n_mels} must not exceed the {bins} bins of front_end.n_fft={self.n_fft}"
+
+    def _feature_problems(self, top: float) -> Iterator[str]:
+        """Yield what the kind of features cannot be made with, up to `top` Hz."""
+        yield from at_least(self, "front_end", 1, ("bins_per_octave",))
+        if self.trainable and self.features == "waveform":
+            yield "front_end.trainable=true needs filters to train: front_end.features=waveform has none"
+        if self.features != "constant_q":
+            return
+        if self.f_min <= 0:
+            yield "front_end.features=constant_q needs front_end.f_min above 0 Hz, such as 32.7 (C1)"
+        elif (highest := self.f_min * 2 ** ((self.n_mels - 1) / self.bins_per_octave)) > top:
+            yield (
+                f"front_end.n_mels={self.n_mels} constant-Q bins from {self.f_min:g} Hz reach {highest:.0f} Hz, above "
+                f"half of front_end.sample_rate, {top:g} Hz; lower front_end.n_mels or front_end.f_min"
+            )
+
+    @property
+    def n_bands(self) -> int:
+        """Rows of the features: bands or bins, or one where the waveform itself is seen."""
+        return 1 if self.features == "waveform" else self.n_mels
 
 
 @dataclass

@@ -16,13 +16,19 @@ class BackboneConfig:
     name: str = "???"
     """Network between features and maps, by its registered name."""
 
+    HEARS_WAVEFORMS: ClassVar[bool] = False
+    """Whether its features are the samples themselves (front_end.features=waveform)."""
+
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from ()
 
     def front_end_problems(self, front_end: FrontEndConfig) -> Iterator[str]:
         """Yield one sentence per front-end setting that this backbone cannot be used with."""
-        yield from ()
+        if self.HEARS_WAVEFORMS and front_end.features != "waveform":
+            yield f"backbone.name={self.name} hears the waveform itself; give front_end.features=waveform"
+        if front_end.features == "waveform" and not self.HEARS_WAVEFORMS:
+            yield f"backbone.name={self.name} sees spectrograms; front_end.features=waveform is for waveform_cnn"
 
 
 TO_BE_GIVEN = "?"
@@ -59,11 +65,12 @@ class PretrainedConfig(BackboneConfig):
 
     def front_end_problems(self, front_end: FrontEndConfig) -> Iterator[str]:
         """Yield one sentence that names each setting in which the front end is not the published weights' own."""
+        yield from super().front_end_problems(front_end)
         if not self.weights or self.from_run:
             return  # a run's own front end is compared when it is read
         different = [
             f"front_end.{name}={getattr(front_end, name)} (published: {value})"
-            for name, value in self.PUBLISHED.items()
+            for name, value in {"features": "log_mel", **self.PUBLISHED}.items()
             if getattr(front_end, name) != value
         ]
         if different:
@@ -90,6 +97,30 @@ class SmallCNNConfig(PretrainedConfig):
         yield from super().problems()
         yield from at_least(self, "backbone", 1, ("width",))
         yield from at_least(self, "backbone", 2, ("blocks",))
+        yield from below_one(self, "backbone", ("dropout",))
+
+
+@dataclass
+class WaveformCNNConfig(PretrainedConfig):
+    """A convolutional network on the waveform itself, built as the critic of WaveGAN is."""
+
+    from_run = True  # nobody publishes weights for it
+    HEARS_WAVEFORMS: ClassVar[bool] = True
+
+    name: str = "waveform_cnn"
+    """Network between features and maps, by its registered name."""
+    width: int = 16
+    """Channels of the first layer; each further layer doubles them."""
+    layers: int = 5
+    """Convolutions of 25 taps, each of which makes four steps into one."""
+    dropout: float = 0.2
+    """Share of values dropped before the decision while training."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from at_least(self, "backbone", 1, ("width",))
+        yield from at_least(self, "backbone", 2, ("layers",))
         yield from below_one(self, "backbone", ("dropout",))
 
 

@@ -35,6 +35,7 @@ from configs.model_schema import (
     SmallCNNConfig,
     SpectrogramTransformerConfig,
     VGGConfig,
+    WaveformCNNConfig,
 )
 from configs.training_schema import CallbackConfig, CallbacksConfig, LoggerConfig, OptimizerConfig, TrainerConfig
 
@@ -71,6 +72,7 @@ __all__ = [
     "TaskDrivenNMFConfig",
     "TrainerConfig",
     "VGGConfig",
+    "WaveformCNNConfig",
 ]
 
 

@@ -46,7 +46,8 @@ class Backbone(nn.Module, ABC):
     def forward(self, features: Tensor, n_frames: Tensor | None = None) -> BackboneOutput:
         """Features (B, 1, M, T), of which the first `n_frames` (B,) of each clip hold sound -> maps, embedding.
 
-        `n_frames=None` means that no clip is padded. Padding must not reach the embedding.
+        A network on waveforms is given (B, 1, 1, N), whose frames are samples. `n_frames=None` means that no clip is
+        padded. Padding must not reach the embedding.
         """
 
 
@@ -61,16 +62,16 @@ class BackboneShape(NamedTuple):
 def build_backbone(config: Config) -> Backbone:
     """Return the untrained backbone that a configuration names."""
     build = component("backbone", config.backbone.name).load()
-    backbone: Backbone = build(config.backbone, config.front_end.n_mels)
+    backbone: Backbone = build(config.backbone, config.front_end.n_bands)
     return backbone
 
 
 @torch.no_grad()
-def measure(backbone: Backbone, n_mels: int, n_frames: int = 216) -> BackboneShape:
+def measure(backbone: Backbone, n_bands: int, n_frames: int = 216) -> BackboneShape:
     """Shapes of a backbone's outputs, found by running it once on silence; its state stays as it was."""
     training = backbone.training
     backbone.eval()
-    output = backbone(torch.zeros(1, 1, n_mels, n_frames))
+    output = backbone(torch.zeros(1, 1, n_bands, n_frames))
     backbone.train(training)
     shapes = {name: (int(m.shape[1]), int(m.shape[2]), int(m.shape[3])) for name, m in output.maps.items()}
     return BackboneShape(shapes, int(output.embedding.shape[-1]), n_frames)

@@ -23,10 +23,10 @@ class BlackBoxClassifier(AudioClassifier[BlackBoxResponse]):
         super().__init__(config, class_names, multi_label)
         settings = cast(BlackBoxConfig, config.model)
         self.backbone = build_backbone(config)
-        size = measure(self.backbone, config.front_end.n_mels).embedding
+        size = measure(self.backbone, config.front_end.n_bands).embedding
         self.head = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(size, self.n_classes))
 
     def respond(self, analysis: Analysis) -> BlackBoxResponse:
         """Classify by a linear layer on the backbone's embedding."""
-        embedding = self.backbone(analysis.features, analysis.n_frames).embedding
+        embedding = self.backbone(analysis.features, analysis.n_steps).embedding
         return BlackBoxResponse(self.head(embedding), embedding)

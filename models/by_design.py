@@ -22,7 +22,7 @@ class ByDesignClassifier(ComponentClassifier):
     def __init__(self, config: Config, class_names: tuple[str, ...], multi_label: bool) -> None:
         super().__init__(config, class_names, multi_label)
         self.backbone = build_backbone(config)
-        shape = measure(self.backbone, config.front_end.n_mels)
+        shape = measure(self.backbone, config.front_end.n_bands)
         self.bottleneck = NMFBottleneck(
             self.settings, deepest(shape.maps), self.front_end.n_bins, self.n_classes, multi_label
         )
@@ -30,8 +30,8 @@ class ByDesignClassifier(ComponentClassifier):
 
     def respond(self, analysis: Analysis) -> BottleneckOutput:
         """Classify by the components that the backbone finds active."""
-        maps, embedding = self.backbone(analysis.features, analysis.n_frames)
-        output: BottleneckOutput = self.bottleneck(maps, analysis.features.shape[-1], analysis.mask)
+        maps, embedding = self.backbone(analysis.features, analysis.n_steps)
+        output: BottleneckOutput = self.bottleneck(maps, analysis.spectrum.shape[-1], analysis.mask)
         if self.auxiliary is None or not self.training:
             return output
         return output._replace(auxiliary=self.auxiliary(embedding))

@@ -28,13 +28,14 @@ UNKNOWN = -1  # label of a class that nobody annotated in a clip; metrics leave 
 class Analysis(NamedTuple):
     """What the front end makes of B clips.
 
-    `spectrum` complex (B, F, T); `features` (B, 1, M, T); `n_frames` (B,) frames that hold sound; `mask` (B, T) says
-    which. The last two are None where no clip is padded. `waveform` (B, N) is what was analysed, where it is known.
+    `spectrum` complex (B, F, T); `features` (B, 1, M, T), or (B, 1, 1, N) of a waveform; `n_steps` (B,) steps
+    of the features that hold sound; `mask` (B, T) says which frames do. These two are None where no clip is padded.
+    `waveform` (B, N) is what was analysed, where it is known.
     """
 
     spectrum: Tensor
     features: Tensor
-    n_frames: Tensor | None
+    n_steps: Tensor | None
     mask: Tensor | None
     waveform: Tensor | None = None
 
@@ -105,13 +106,13 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
     def analyse(self, waveform: Tensor, length: Tensor | None = None) -> Analysis:
         """Waveforms (B, N), of which `length` (B,) samples are sound (None: all) -> spectrum, features and masks."""
         with torch.autocast(waveform.device.type, enabled=False):
-            spectrum = self.front_end.stft(self.front_end.normalize(waveform.float()))
-            features = self.front_end.features(spectrum)
+            sound = self.front_end.normalize(waveform.float())
+            spectrum = self.front_end.stft(sound)
+            features = self.front_end.features(spectrum, sound)
         if length is None or bool((length >= waveform.shape[-1]).all()):
             return Analysis(spectrum, features, None, None, waveform)
-        n_frames = self.front_end.n_frames(length)
-        mask = torch.arange(features.shape[-1], device=length.device) < n_frames[:, None]
-        return Analysis(spectrum, features, n_frames, mask, waveform)
+        mask = torch.arange(spectrum.shape[-1], device=length.device) < self.front_end.n_frames(length)[:, None]
+        return Analysis(spectrum, features, self.front_end.n_steps(length), mask, waveform)
 
     def forward(self, waveform: Tensor, length: Tensor | None = None) -> Tensor:
         """Logits (B, C) of waveforms (B, N) in [-1, 1] at the run's sample rate."""
@@ -139,7 +140,7 @@ class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
         """One step on augmented clips; the single terms go to the log and to whoever watches for non-finite ones."""
         analysis = self.analyse(batch.waveform, batch.length)
         augmentation = self.config.augmentation
-        if augmentation.enabled:
+        if augmentation.enabled and self.config.front_end.features != "waveform":
             features = spec_augment(analysis.features, batch, augmentation, self.config.seed, self.current_epoch)
             analysis = analysis._replace(features=features)
         response = self.respond(analysis)

@@ -2,21 +2,22 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
-import torchaudio.functional
 from torch import Tensor, nn
 
-from configs.errors import InputError
 from configs.schema import FrontEndConfig
+from models.feature_views import build_view, power
 
 SILENCE = 1e-4  # peak below which a clip is not raised to full scale (-80 dB)
-FEATURE_FLOOR = 1e-5  # mel energy under which features are flat; keeps the logarithm finite at digital silence
+
+LOG_MEL = ("n_mels", "mel_of", "f_min", "f_max")
+"""Settings that mean something else, or nothing, to features that come from no filterbank."""
 
 
 class FrontEnd(nn.Module):
-    """One STFT for everything: log-mel features, log-magnitude spectrogram for NMF, complex STFT for masks.
+    """One STFT for everything: features of the classifier, log-magnitude spectrogram for NMF, complex STFT for masks.
 
     The transform is centred, zero-padded and Hann-windowed; a waveform of N samples has 1 + N // hop_length frames.
     Kernels are rebuilt from the settings and stay out of checkpoints.
@@ -26,30 +27,21 @@ class FrontEnd(nn.Module):
         super().__init__()
         self.config = config
         self.n_bins = config.n_fft // 2 + 1
-        mel = torchaudio.functional.melscale_fbanks(
-            n_freqs=self.n_bins,
-            f_min=config.f_min,
-            f_max=config.f_max or config.sample_rate / 2,
-            n_mels=config.n_mels,
-            sample_rate=config.sample_rate,
-            norm="slaney",
-            mel_scale="slaney",
-        )
-        empty = (mel.amax(dim=0) == 0).nonzero().flatten().tolist()
-        if empty:
-            raise InputError(
-                f"front_end.n_mels={config.n_mels} leaves mel bands {empty} without a frequency bin at "
-                f"front_end.n_fft={config.n_fft}; take fewer bands or a longer transform"
-            )
-        self.mel: Tensor
+        self.view = build_view(config)
         self.window: Tensor
-        self.register_buffer("mel", mel, persistent=False)
         self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
 
     @property
     def settings(self) -> dict[str, str | int | float | None]:
         """Settings that decide what a number in a spectrogram means, as plain data."""
-        return asdict(self.config)
+        kept = asdict(self.config)
+        if (
+            self.config.features == "log_mel" and not self.config.trainable
+        ):  # nothing then depends on the newer settings
+            kept = {
+                name: value for name, value in kept.items() if name not in ("features", "trainable", "bins_per_octave")
+            }
+        return kept
 
     @property
     def fingerprint(self) -> str:
@@ -90,15 +82,37 @@ class FrontEnd(nn.Module):
         """X = log(1 + |S|) (B, F, T), the matrix that the dictionary explains (Parekh et al. 2022, section 3)."""
         return torch.log1p((power(spectrum) + 1e-20).sqrt())  # the offset keeps the slope finite at digital silence
 
-    def features(self, spectrum: Tensor) -> Tensor:
-        """Log-mel features (B, 1, M, T) in units of 10 dB, never below -5 (10 log10 of `FEATURE_FLOOR`)."""
-        energy = power(spectrum)
-        if self.config.mel_of == "magnitude":
-            energy = (energy + 1e-20).sqrt()
-        mel = torch.einsum("bft,fm->bmt", energy, self.mel)
-        return mel.clamp_min(FEATURE_FLOOR).log10().unsqueeze(1)
+    def n_steps(self, length: Tensor) -> Tensor:
+        """Number of steps (B,) of the features that hold sound: frames, or samples where the waveform is seen."""
+        return length if self.config.features == "waveform" else self.n_frames(length)
+
+    @property
+    def filters(self) -> Tensor | None:
+        """Filterbank (F, M) from the STFT to the features, where they come from one."""
+        filters: Tensor | None = getattr(self.view, "filters", None)
+        return filters
+
+    def features(self, spectrum: Tensor, waveform: Tensor | None = None) -> Tensor:
+        """Features (B, 1, M, T) of a spectrum (B, F, T): in units of 10 dB, never below -5; or samples (B, 1, 1, N).
+
+        The normalised `waveform` (B, N) spares those features an inverse transform that are not made from the STFT;
+        without it they are made of (T - 1) * hop_length samples, which is what a masked spectrum sounds like.
+        """
+
+        def sound() -> Tensor:
+            return waveform if waveform is not None else self.istft(spectrum, self.hop_samples(spectrum))
+
+        seen: Tensor = self.view(spectrum, sound)
+        return seen
+
+    def hop_samples(self, spectrum: Tensor) -> int:
+        """Samples between the centres of the first and the last frame of a spectrum (..., T)."""
+        return (spectrum.shape[-1] - 1) * self.config.hop_length
 
 
-def power(spectrum: Tensor) -> Tensor:
-    """|S|^2 of a complex spectrum, several times faster on a CPU than the square of its `abs`."""
-    return torch.view_as_real(spectrum).square().sum(dim=-1)
+def log_mel_front_end(config: FrontEndConfig) -> FrontEnd:
+    """Return the same analysis with fixed log-mel features: the reference beside features of any kind."""
+    if config.features in ("waveform", "constant_q"):
+        usual = FrontEndConfig()
+        config = replace(config, **{name: getattr(usual, name) for name in LOG_MEL})
+    return FrontEnd(replace(config, features="log_mel", trainable=False))

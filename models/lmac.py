@@ -52,7 +52,7 @@ class ListenableMaps(AudioClassifier[MaskResponse]):
         super().__init__(config, class_names, multi_label)
         settings = self.settings = cast(LMACConfig, config.model)
         self.frozen, self.taps = open_classifier(self, settings, classifier, explained)
-        filters = self.front_end.mel if self.frozen.own is not None else None
+        filters = self.front_end.filters if self.frozen.own is not None else None
         self.decoder = MaskDecoder(self.taps.shapes, self.front_end.n_bins, filters, settings.width)
 
     @property
@@ -83,7 +83,7 @@ class ListenableMaps(AudioClassifier[MaskResponse]):
         with torch.autocast(mask.device.type, enabled=False):
             parts = apply_masks(analysis.spectrum, masks, self.settings.mask_scale)
         n_frames, frames = (
-            None if of is None else of.repeat_interleave(2, 0) for of in (analysis.n_frames, analysis.mask)
+            None if of is None else of.repeat_interleave(2, 0) for of in (analysis.n_steps, analysis.mask)
         )
         heard = self.frozen.respond(self._analysis_of(parts.flatten(0, 1), n_frames, frames), self.front_end)
         return MaskResponse(logits, heard[0::2], heard[1::2], mask, parts[:, 0])

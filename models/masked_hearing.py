@@ -12,7 +12,7 @@ from datamodules.batch import Batch
 from interpretability.listening.contamination import mix
 from interpretability.listening.interpretation import THRESHOLD, normalise, select
 from interpretability.listening.masks import group_masks
-from models.front_end import power
+from models.feature_views import power
 
 SLOPE = 0.1
 """Width in normalised relevance of the soft step that stands for the threshold in gradients."""

@@ -93,7 +93,7 @@ class MaskedSpectrogram(AudioClassifier[MaskedResponse]):
 
     def respond(self, analysis: Analysis) -> MaskedResponse:
         """Hear the whole clip, for who wants its maps or its embedding."""
-        embedding = self.backbone(analysis.features, analysis.n_frames).embedding
+        embedding = self.backbone(analysis.features, analysis.n_steps).embedding
         return MaskedResponse(embedding.new_zeros(len(embedding), self.n_classes), embedding)
 
     def predict(self, analysis: Analysis, hidden: Tensor) -> Prediction:
@@ -105,7 +105,7 @@ class MaskedSpectrogram(AudioClassifier[MaskedResponse]):
         deviation = _mean((features - mean).square(), sound).sqrt().clamp_min(1e-3)
         heard = sound * ~hidden
         filled = torch.where(hidden, _mean(features, heard), features)
-        maps = list(self.backbone(filled, analysis.n_frames).maps.values())[-1]
+        maps = list(self.backbone(filled, analysis.n_steps).maps.values())[-1]
         predicted = self.decoder(maps, (features.shape[-2], features.shape[-1])).float()
         target = (features - mean) / deviation
         in_band = heard.sum(dim=-1, keepdim=True)
@@ -139,7 +139,7 @@ class MaskedSpectrogram(AudioClassifier[MaskedResponse]):
         """Cells (B, 1, M, T) to hide: whole patches, `masked_share` of those within each clip, drawn by clip."""
         n_bands, n_steps = analysis.features.shape[-2:]
         settings, rows = self.settings, []
-        n_frames = [n_steps] * len(batch) if analysis.n_frames is None else analysis.n_frames.tolist()
+        n_frames = [n_steps] * len(batch) if analysis.n_steps is None else analysis.n_steps.tolist()
         for index, inside in zip(batch.index.tolist(), n_frames, strict=True):
             grid = -(-n_bands // settings.patch_bands), -(-min(inside, n_steps) // settings.patch_frames)
             draw = clip_generator(self.config.seed, epoch, index, stream)

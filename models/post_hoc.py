@@ -103,7 +103,7 @@ class PostHocInterpreter(ComponentClassifier):
         assert response.explained is not None and response.unmuted is not None  # noqa: S101, PT018 - narrows the types
         labels = response.explained[some].argmax(dim=1)
         n_frames, frames = (
-            None if of is None else of[some].repeat_interleave(2, 0) for of in (analysis.n_frames, analysis.mask)
+            None if of is None else of[some].repeat_interleave(2, 0) for of in (analysis.n_steps, analysis.mask)
         )
 
         def hear(parts: Tensor) -> Tensor:

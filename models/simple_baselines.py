@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from datamodules.batch import Batch
-from models.front_end import FrontEnd
+from models.front_end import FrontEnd, log_mel_front_end
 
 CHUNK = 64  # clips analysed at a time
 
@@ -61,6 +61,7 @@ def logistic_regression(front_end: FrontEnd, data: ClipAccess) -> float:
     Features are mean and standard deviation over time of each log-mel band, standardised; labels nobody gave are left
     out of a class's fit and score.
     """
+    front_end = log_mel_front_end(front_end.config)
     (train, targets, known), (test, truth, sure) = (summarise(front_end, data, split) for split in ("train", "test"))
     if not data.multi_label:
         return float(classifier().fit(train, targets).score(test, truth))

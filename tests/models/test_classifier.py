@@ -59,7 +59,7 @@ def test_loss_terms_are_those_of_the_paper():
     terms = model.loss_terms(output, analysis, clips)
     errors, activity = [], []
     for b in range(4):
-        kept = int(analysis.n_frames[b])
+        kept = int(analysis.n_steps[b])
         target = torch.log1p(analysis.spectrum[b, :, :kept].abs())
         rebuilt = model.bottleneck.dictionary @ output.activations[b, :, :kept]
         errors.append((target - rebuilt).square().flatten())

@@ -81,7 +81,7 @@ def test_padding_is_neither_hidden_nor_counted():
     model, clips = network().eval(), batch((0.5, 1.0))
     analysis = model.analyse(clips.waveform, clips.length)
     found = model.predict(analysis, model.hidden(analysis, clips, 0, TRAINING))
-    inside = int(analysis.n_frames[0])
+    inside = int(analysis.n_steps[0])
     assert not found.hidden[0, :, :, inside:].any()
     alone = Batch(clips.waveform[:1, : int(clips.length[0])], clips.length[:1], clips.target[:1], clips.index[:1])
     short = model.analyse(alone.waveform, alone.length)

@@ -240,7 +240,7 @@ class UntrainedRun:
             activations=output.activations[0].numpy(),
             logits=output.logits[0].numpy(),
             target=(len(self.clips) % len(self.model.class_names),),
-            n_frames=waveform.shape[1] if analysis.n_frames is None else int(analysis.n_frames[0]),
+            n_frames=waveform.shape[1] if analysis.n_steps is None else int(analysis.n_steps[0]),
         )
         clip = dataclasses.replace(clip, n_frames=min(clip.n_frames, clip.activations.shape[1]))
         explained.save_clip(self.folder, clip)
