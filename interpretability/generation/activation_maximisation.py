@@ -35,6 +35,7 @@ def activation_maximisation(
     rank: Rank | None = None,
     start: Tensor | None = None,
     device: torch.device | None = None,
+    watch: Callable[[int, int], None] | None = None,
 ) -> Search:
     """Search with all lanes at once.
 
@@ -57,6 +58,7 @@ def activation_maximisation(
         rank: scores the lanes for halving.
         start: (n, ...) latents to begin with, such as those of an earlier search; None draws them by seed.
         device: of the work; None is that of the model's first parameter or buffer, else the CPU.
+        watch: called after each step with the latent-steps done, and those that all lanes would take to the end.
 
     Raises:
         InputError: No lanes or equal ones, halving without `rank`, latents of another shape, a unit that does not
@@ -72,4 +74,4 @@ def activation_maximisation(
         stack.enter_context(isolated(parts, settings.seed, place))
         stack.enter_context(torch.autocast(place.type, enabled=False))
         reader = stack.enter_context(Readings(model, {"unit": target}, run))
-        return LaneSearch(reader, target, prior, tuple(lanes), settings, place).search(start, rank)
+        return LaneSearch(reader, target, prior, tuple(lanes), settings, place).search(start, rank, watch)

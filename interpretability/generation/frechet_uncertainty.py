@@ -1,6 +1,6 @@
 """What a Fréchet distance of few excerpts is worth: its floor, its interval, and its value for endless excerpts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -30,6 +30,7 @@ def floor_band(
     groups: Sequence[object] | None = None,
     draws: int = 100,
     level: float = 0.9,
+    distance: Callable[[Tensor, Tensor], Tensor] = frechet_distance,
 ) -> Band:
     """Distances of real excerpts to other real excerpts: what a perfect generator would score.
 
@@ -43,6 +44,7 @@ def floor_band(
         groups: recording of each excerpt; None takes each for one of its own.
         draws: number of draws.
         level: share of the draws in the band.
+        distance: of the rest (n, D) to what is held out (m, D); another than Fréchet's may be handed in.
 
     Raises:
         InputError: Fewer than four excerpts, or one recording only.
@@ -58,7 +60,7 @@ def floor_band(
     for _ in range(draws):
         out = _held_out(numbers, n_groups, wanted, generator)
         if 2 <= int(out.sum()) <= len(rows) - 2:
-            found.append(frechet_distance(rows[~out], rows[_some(out, wanted, generator)]))
+            found.append(distance(rows[~out], rows[_some(out, wanted, generator)]))
     if not found:
         raise InputError("no recording can be held out: one of them holds nearly all excerpts")
     return _band(torch.stack(found), level)

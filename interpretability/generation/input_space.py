@@ -1,7 +1,9 @@
 """The input itself as the latent: no prior but regularisers. What adversarial patterns look like comes out of it."""
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from configs.errors import InputError
 from interpretability.generation.prior import Sound, kept
@@ -89,7 +91,8 @@ class InputSpace:
                 raise InputError(f"a {what} of shape {tuple(part.shape)} does not fit excerpts {sound.shape}") from None
         self.sound, self.name, self.floor = sound, name, floor
         self.variation, self.norm, self.p, self.decay = variation, norm, p, decay
-        self.latent_shape, self.modules = sound.shape, ()
+        self.latent_shape = sound.shape
+        self.modules: Sequence[nn.Module] = ()
         self.n_axes = 1 if sound.kind == "waveform" else 2
 
     def _scored(self, latent: Tensor) -> Tensor:

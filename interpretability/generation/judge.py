@@ -1,6 +1,7 @@
 """Scores of what was generated, setting by setting, in the explained network and in an independent one."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from configs.errors import InputError
 from interpretability.generation.density_coverage import density_coverage
 from interpretability.generation.feature_moments import as_rows
 from interpretability.generation.frechet import frechet_distance, gaps
-from interpretability.generation.frechet_uncertainty import bootstrap_band, floor_band
+from interpretability.generation.frechet_uncertainty import Band, bootstrap_band, floor_band
 from interpretability.generation.kernel_distance import kernel_distance
 from interpretability.generation.kernel_uncertainty import kernel_band
 from interpretability.generation.lane_scores import NORMAL, LaneScore
@@ -26,6 +27,13 @@ mostly bias."""
 RECORDINGS = 10
 """Recordings of a reference below which there is no Fréchet distance of features; the kernel distance stands alone."""
 UNKNOWN = float("nan")
+
+
+class Floors(NamedTuple):
+    """Distances of real excerpts to other real ones; None for too few recordings."""
+
+    kernel: Band | None
+    frechet: Band | None
 
 
 class Judge:
@@ -65,7 +73,7 @@ class Judge:
         self.activation, features, _ = listener.hears(excerpts)
         self.features = as_rows(features)
         self._elsewhere = None if independent is None else independent.hears(excerpts)
-        self._floors: dict[tuple[int, int], float] = {}
+        self._floors: dict[tuple[int, int], Band] = {}
 
     def scores(self, search: Search) -> list[LaneScore]:
         """Measure every snapshot of a search."""
@@ -127,6 +135,18 @@ class Judge:
             steps=float(snapshot.at_step.double().mean()),
         )
 
+    def floors(self, n: int) -> Floors:
+        """Return what `n` sounds of a perfect generator would score, in bands of 90 % of the draws."""
+        if self.reference.n_recordings < 2:
+            return Floors(None, None)
+        real, _ = reduced(self.features, self.features[:n])
+        random, of = torch.Generator().manual_seed(self.seed), self.reference.recordings
+        kernel = floor_band(real, n, random, of, distance=kernel_distance)
+        if self.reference.n_recordings < RECORDINGS:
+            return Floors(kernel, None)
+        random = torch.Generator().manual_seed(self.seed)
+        return Floors(kernel, floor_band(real, n, random, of))
+
     def _frechet(self, real: Tensor, made: Tensor) -> tuple[float, float, float]:
         """Distance, floor, and half the width of the interval; NaN for too few recordings."""
         if self.reference.n_recordings < RECORDINGS:
@@ -134,10 +154,10 @@ class Judge:
         size = len(made), real.shape[1]
         if size not in self._floors:
             random = torch.Generator().manual_seed(self.seed)
-            self._floors[size] = floor_band(real, len(made), random, self.reference.recordings).mean
+            self._floors[size] = floor_band(real, len(made), random, self.reference.recordings)
         # Draws with replacement have a smaller spread than the set and lie off its value: only their width counts.
         boot = bootstrap_band(real, made, torch.Generator().manual_seed(self.seed))
-        return float(frechet_distance(real, made)), self._floors[size], (boot.high - boot.low) / 2
+        return float(frechet_distance(real, made)), self._floors[size].mean, (boot.high - boot.low) / 2
 
     def _transfer(self, excerpts: Tensor) -> tuple[float, float, float]:
         """Activation, share recognised and kernel distance in the independent network; NaN without one."""

@@ -34,8 +34,10 @@ class LaneSearch:
         self.reader, self.target, self.prior, self.lanes, self.settings = reader, target, prior, lanes, settings
         self.device, self.work = device, 0
 
-    def search(self, start: Tensor | None, rank: Rank | None) -> Search:
-        """Go through all steps; `start` and `rank` as in `activation_maximisation`.
+    def search(
+        self, start: Tensor | None, rank: Rank | None, watch: Callable[[int, int], None] | None = None
+    ) -> Search:
+        """Go through all steps; `start`, `rank` and `watch` as in `activation_maximisation`.
 
         Raises:
             InputError: Latents of another shape, or a unit without an activation or a gradient.
@@ -61,6 +63,8 @@ class LaneSearch:
                 taken = [self._snapshot(held, i, n, step) for i in range(n_lanes) if bool(alive[i * n])]
                 found += taken
                 self._halve(taken, alive, step, rank)
+            if watch is not None:
+                watch(self.work, n_lanes * n * steps)
             going = alive[rows] & ~held.stopped[rows]
             if step < steps and bool(going.any()):
                 rows = rows[going]

@@ -1,6 +1,6 @@
 """Priors from a generator: any network from latents to features or waveforms, and how its latents were drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -63,8 +63,8 @@ class GaussianLatent:
         if self.code.ndim != 1 or len(self.code) >= n_latents:
             raise InputError(f"a code of shape {tuple(self.code.shape)} leaves none of {n_latents} latents free")
         self.generator, self.penalty, self.sound, self.name = generator, PENALTIES[penalty], sound, name
-        self.modules = (generator,)
-        self.latent_shape = (n_latents - len(self.code),)
+        self.modules: Sequence[nn.Module] = (generator,)
+        self.latent_shape: tuple[int, ...] = (n_latents - len(self.code),)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return excerpts (B, *sound.shape) of the free latents (B, d).

@@ -1,9 +1,10 @@
 """Magnitudes of the data, phases free: a prior without training (MACO, Fel et al. 2023), for log-mel and waveforms."""
 
 import math
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from configs.errors import InputError
 from interpretability.generation.feature_moments import check_count
@@ -47,7 +48,8 @@ class SpectralPrior:
         if not bool(self.magnitude.flatten()[1:].amax() > 0) or not bool(self.magnitude.isfinite().all()):
             raise InputError("a spectral prior needs excerpts that vary and are finite")
         self.sound, self.floor, self.name = sound, floor, name
-        self.latent_shape, self.modules = tuple(self.magnitude.shape), ()
+        self.latent_shape: tuple[int, ...] = tuple(self.magnitude.shape)
+        self.modules: Sequence[nn.Module] = ()
 
     def phases(self, latent: Tensor) -> Tensor:
         """Return the phases of a real signal: antisymmetric where a column of the half spectrum is its own mirror."""

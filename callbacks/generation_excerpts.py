@@ -1,0 +1,130 @@
+"""Held-out excerpts of a run's own clips: what units really respond to, and what generated sounds are compared with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from callbacks.generation_network import Network
+from callbacks.listening_clips import SPLIT, chosen_clips, held_classes
+from configs.errors import InputError
+from interpretability.generation.prior import kept
+
+if TYPE_CHECKING:
+    from datamodules.audio_datamodule import AudioDataModule
+
+QUIET = 1e-3
+"""Peak, relative to that of its clip, below which an excerpt is silence (-60 dB)."""
+BATCH = 16
+"""Clips read at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Excerpts:
+    """N excerpts of validation clips, which trained neither the network nor a prior of the training clips.
+
+    Attributes:
+        datamodule: whose clips they are of.
+        inputs: (N, *sound.shape) as the network hears them.
+        clips: (N,) int64 position of the clip in the validation split.
+        starts: (N,) int64 first sample.
+        recordings: of each excerpt.
+        labels: numbers of the classes of each excerpt's clip.
+        n_samples: length of an excerpt.
+    """
+
+    datamodule: "AudioDataModule"
+    inputs: Tensor
+    clips: Tensor
+    starts: Tensor
+    recordings: tuple[str, ...]
+    labels: tuple[tuple[int, ...], ...]
+    n_samples: int
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def seconds(self) -> Tensor:
+        """Return where each begins in its clip (N,); clips of one recording lie one behind the other."""
+        longest = int(self.starts.max()) + 2 * self.n_samples
+        return (self.clips * longest + self.starts).double() / self.datamodule.sample_rate
+
+    def of_class(self, number: int) -> Tensor:
+        """Return positions (n,) of the excerpts of a class's clips."""
+        return torch.tensor([i for i, held in enumerate(self.labels) if number in held], dtype=torch.int64)
+
+    def without_class(self, number: int) -> Tensor:
+        """Return positions (n,) of the excerpts of all other clips."""
+        return torch.tensor([i for i, held in enumerate(self.labels) if number not in held], dtype=torch.int64)
+
+    def waveform(self, place: int) -> Tensor:
+        """Return one excerpt (n_samples,) as it is in the clip."""
+        batch = self.datamodule.batch(SPLIT, [int(self.clips[place])])
+        return cut(batch.waveform[0], int(self.starts[place]), self.n_samples)
+
+    def name(self, place: int) -> str:
+        """Return the clip's name and the second at which the excerpt begins."""
+        clip = self.datamodule.clip(SPLIT, int(self.clips[place]))
+        return f"{clip.name}, {int(self.starts[place]) / self.datamodule.sample_rate:.1f} s"
+
+
+def held_out_excerpts(datamodule: "AudioDataModule", network: Network, n_clips: int) -> Excerpts:
+    """Cut validation clips into excerpts that overlap by half, and hear them; silence is left out.
+
+    Args:
+        datamodule: of the run.
+        network: hears them; sets their length.
+        n_clips: clips at most, of each class in turn.
+
+    Raises:
+        InputError: No labelled validation clip, no clip as long as an excerpt, or a rate that is not the network's.
+    """
+    if datamodule.sample_rate != network.sound.sample_rate:
+        raise InputError(f"clips at {datamodule.sample_rate} Hz, the network takes {network.sound.sample_rate} Hz")
+    clips = datamodule.dataset(SPLIT).clips
+    chosen = chosen_clips(clips, datamodule.n_classes, n_clips)
+    inputs, places, starts = [], [], []
+    longest = 0
+    for begin in range(0, len(chosen), BATCH):
+        part = chosen[begin : begin + BATCH]
+        batch = datamodule.batch(SPLIT, part)
+        cuts = []
+        for row, index in enumerate(part):
+            sound = batch.waveform[row, : int(batch.length[row])]
+            longest = max(longest, len(sound))
+            for start in excerpt_starts(sound, network.n_samples):
+                cuts.append(cut(sound, start, network.n_samples))
+                places.append(index)
+                starts.append(start)
+        if cuts:
+            inputs.append(network.encode(torch.stack(cuts)).cpu())
+    if not inputs:
+        rate = datamodule.sample_rate
+        raise InputError(
+            f"no validation clip is as long as an excerpt of {network.n_samples / rate:.2f} s and no silence; the "
+            f"longest of {len(chosen)} has {longest / rate:.2f} s: choose shorter excerpts (seconds)"
+        )
+    return Excerpts(
+        datamodule,
+        kept(torch.cat(inputs)),
+        torch.tensor(places),
+        torch.tensor(starts),
+        tuple(clips[index].group for index in places),
+        tuple(held_classes(clips[index]) for index in places),
+        network.n_samples,
+    )
+
+
+def excerpt_starts(sound: Tensor, n_samples: int) -> Sequence[int]:
+    """Return first samples of the excerpts of a clip (N,): half an excerpt apart, none of them silent."""
+    least = QUIET * float(sound.abs().amax()) if len(sound) else 0.0
+    starts = range(0, len(sound) - n_samples + 1, max(1, n_samples // 2))
+    return [start for start in starts if float(sound[start : start + n_samples].abs().amax()) > least]
+
+
+def cut(sound: Tensor, start: int, n_samples: int) -> Tensor:
+    """Return samples (n_samples,) from `start` on."""
+    return sound[start : start + n_samples]
