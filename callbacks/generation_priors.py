@@ -8,12 +8,12 @@ from torch import Tensor
 
 from callbacks.generation_excerpts import Excerpts
 from callbacks.generation_network import Kind, Network
+from configs.data_schema import FrontEndConfig
 from configs.errors import InputError
 from configs.generation_schema import UNTRAINED, GenerationConfig
 from interpretability.generation.input_space import InputSpace
 from interpretability.generation.lanes import Lane, grid
-from interpretability.generation.latent_priors import UniformLatent
-from interpretability.generation.prior import Prior, Sound
+from interpretability.generation.prior import Prior
 from interpretability.generation.spectral_prior import SpectralPrior
 from models.gan_loading import LoadedGenerator, load_generator
 
@@ -46,35 +46,32 @@ class PriorPlan:
     generator: LoadedGenerator | None = None
 
 
-def plan_prior(config: GenerationConfig, sample_rate: int, device: str = "cpu") -> PriorPlan:
+def plan_prior(config: GenerationConfig, front_end: FrontEndConfig, device: str = "cpu") -> PriorPlan:
     """Say how long excerpts are, and open the generator if there is one.
 
     Raises:
-        InputError: A generator that cannot be loaded, has another rate, or makes excerpts of another length.
+        InputError: A generator that cannot be loaded, was trained with another rate or front end, or makes excerpts of
+            another length.
     """
+    rate = front_end.sample_rate
     if config.prior in UNTRAINED:
         seconds = USUAL_SECONDS if config.seconds is None else config.seconds
-        return PriorPlan("input" if config.prior == "input" else "spectral", None, round(seconds * sample_rate))
+        return PriorPlan("input" if config.prior == "input" else "spectral", None, round(seconds * rate))
     loaded = load_generator(config.prior, device)
-    if loaded.sample_rate != sample_rate:
+    loaded.check_heard_by(front_end)
+    if config.seconds is not None and round(config.seconds * rate) != loaded.n_samples:
         raise InputError(
-            f"prior={config.prior} makes sounds at {loaded.sample_rate} Hz, the network takes {sample_rate} Hz; choose "
-            "a generator that was trained at the network's rate, or prior=none"
-        )
-    n_samples = loaded.model.settings.clip_samples
-    if config.seconds is not None and round(config.seconds * sample_rate) != n_samples:
-        raise InputError(
-            f"prior={config.prior} makes excerpts of {n_samples / sample_rate:.3f} s, seconds={config.seconds:g} were "
+            f"prior={config.prior} makes excerpts of {loaded.n_samples / rate:.3f} s, seconds={config.seconds:g} were "
             "asked for; leave seconds out"
         )
-    return PriorPlan("generator", "waveform", n_samples, loaded)
+    return PriorPlan("generator", loaded.sound.kind, loaded.n_samples, loaded)
 
 
 def build_prior(plan: PriorPlan, network: Network, excerpts: Excerpts) -> Prior:
     """Return the prior; those without training take their spectrum, or mean and deviation, from real excerpts."""
     sound = network.sound
     if plan.generator is not None:
-        return generator_prior(plan.generator, sound)
+        return plan.generator.prior()
     floor = None
     if sound.kind == "features":
         floor = float(network.encode(torch.zeros(1, network.n_samples)).min())
@@ -84,12 +81,6 @@ def build_prior(plan: PriorPlan, network: Network, excerpts: Excerpts) -> Prior:
         return InputSpace(sound, 0.0, float(excerpts.inputs.std()), decay=1.0, name="input space")
     mean, deviation = _band_moments(excerpts.inputs)
     return InputSpace(sound, mean, deviation, decay=1.0, floor=floor, name="input space")
-
-
-def generator_prior(loaded: LoadedGenerator, sound: Sound) -> Prior:
-    """Return a trained generator as a prior; codes are latents like the others, between off and on."""
-    settings = loaded.model.settings
-    return UniformLatent(loaded.generator, settings.latents, sound, name=f"generator {loaded.config.model.name}")
 
 
 def described(plan: PriorPlan, excerpts: Excerpts) -> str:

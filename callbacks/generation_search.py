@@ -11,159 +11,46 @@ moment. `callbacks.generation_files` writes what is found.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from callbacks.generation_excerpts import Excerpts, held_out_excerpts
-from callbacks.generation_network import Network, network_of
-from callbacks.generation_priors import PriorPlan, build_prior, described, lanes_of, plan_prior
+from callbacks.generation_ground import SearchGround, prepare_search
+from callbacks.generation_network import Network
+from callbacks.generation_priors import lanes_of
+from callbacks.generation_result import UnitGenerations, WarmStart, refreshed
 from callbacks.generation_units import HEAD, Unit, head_target, units_of
 from configs.errors import InputError
 from configs.generation_schema import GenerationConfig
 from interpretability.generation.activation_maximisation import activation_maximisation
-from interpretability.generation.judge import Floors, Judge
+from interpretability.generation.judge import Judge
 from interpretability.generation.lane_scores import LaneScore
-from interpretability.generation.lanes import Halving, Lane
+from interpretability.generation.lanes import Halving
 from interpretability.generation.listener import Listener
-from interpretability.generation.prior import Prior, check_prior
 from interpretability.generation.readings import measuring, unit_activations
 from interpretability.generation.reference import Reference, choose_excerpts
 from interpretability.generation.search_result import Search, Snapshot
 from interpretability.generation.search_settings import SearchSettings
-from interpretability.generation.selection import By, Choice, choose
+from interpretability.generation.selection import By, choose
 from interpretability.generation.target import Target
 from interpretability.generation.vocoding import generated
-from models.classifier import AudioClassifier
-from models.run_loading import load_run
 
-if TYPE_CHECKING:
-    from datamodules.audio_datamodule import AudioDataModule
+__all__ = [
+    "SearchGround",
+    "UnitGenerations",
+    "WarmStart",
+    "Watch",
+    "prepare_search",
+    "reference_of",
+    "refreshed",
+    "search_unit",
+    "search_units",
+]
 
 Watch = Callable[[str, int, int], None]
 """Called with what is searched for, latent-steps done and latent-steps foreseen at most."""
-
-
-@dataclass(frozen=True, eq=False)
-class SearchGround:
-    """What searches of one network stand on; prepared once, and used again while its weights change.
-
-    Attributes:
-        network: the explained classifier, live.
-        excerpts: held-out real ones.
-        prior: what is searched.
-        prior_note: what figures say of it.
-        plan: how the prior was chosen.
-        settings: of the search.
-        independent: a frozen classifier that judges, or None.
-        judge: its name, or None.
-        judge_note: why there is none; empty where there is one.
-    """
-
-    network: Network
-    excerpts: Excerpts
-    prior: Prior
-    prior_note: str
-    plan: PriorPlan
-    settings: GenerationConfig
-    independent: Network | None
-    judge: str | None
-    judge_note: str
-
-
-@dataclass(frozen=True, eq=False)
-class WarmStart:
-    """Where a search goes on: latents (n, ...) of an earlier one, and the settings that are tried from there."""
-
-    latent: Tensor
-    lanes: tuple[Lane, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class UnitGenerations:
-    """What one unit asks for.
-
-    Attributes:
-        unit: which.
-        aim: maximise, minimise or reach.
-        scores: of all settings, each a lane after some steps.
-        ceiling: of the latents that the search began with.
-        floors: distances of as many real excerpts to other real ones.
-        by: the distance that chose: frechet, or kernel where there are too few recordings for it.
-        choice: the setting whose sounds explain the unit best, and why.
-        lane: the setting as such.
-        search: everything that was searched, with the trace of activations.
-        reference: the real excerpts that excite the unit; its places count among `ground.excerpts`.
-        latent: (n, ...) of the chosen setting, on the CPU; what a warm start takes.
-        activation: (n,) of the unit for them.
-        features: (n, *sound.shape) decoded.
-        start_features: (n, *sound.shape) of the latents that the search began with.
-        waveform: (n, N) as heard.
-        vocoding: how features became sound.
-        sample_rate: in Hz.
-        nearest: (n,) for each sound the place of the nearest real excerpt of the reference, in the compared features.
-        warm: whether the search went on from an earlier one.
-        seconds: that the search took.
-    """
-
-    unit: Unit
-    aim: str
-    scores: tuple[LaneScore, ...]
-    ceiling: LaneScore
-    floors: Floors
-    by: By
-    choice: Choice
-    lane: Lane
-    search: Search
-    reference: Reference
-    latent: Tensor
-    activation: Tensor
-    features: Tensor
-    start_features: Tensor
-    waveform: Tensor
-    vocoding: str
-    sample_rate: int
-    nearest: Tensor
-    warm: bool
-    seconds: float
-
-    @property
-    def key(self) -> str:
-        """The unit as it was typed."""
-        return self.unit.key
-
-
-def prepare_search(
-    module: AudioClassifier[Any],
-    datamodule: "AudioDataModule",
-    settings: GenerationConfig,
-    independent: AudioClassifier[Any] | None = None,
-) -> SearchGround:
-    """Choose the prior, cut and hear the held-out excerpts, and open the independent network.
-
-    Args:
-        module: the classifier, on its device; its front end must be final, its weights need not be.
-        datamodule: of its run.
-        settings: of the search.
-        independent: judges what is generated; None opens `settings.independent`.
-
-    Raises:
-        InputError: A prior or an independent network that does not fit, or clips too short for an excerpt.
-    """
-    for problem in settings.problems():
-        raise InputError(problem)
-    rate = module.front_end.config.sample_rate
-    plan = plan_prior(settings, rate, str(module.device))
-    network = network_of(module, plan.n_samples, plan.kind, settings.features)
-    excerpts = held_out_excerpts(datamodule, network, settings.n_clips)
-    prior = build_prior(plan, network, excerpts)
-    check_prior(prior, network.sound, module.device)
-    other, judge = _independent(network, settings, independent)
-    note = "" if other else "skipped: no independent network is configured (independent=RUN)"
-    return SearchGround(network, excerpts, prior, described(plan, excerpts), plan, settings, other, judge, note)
 
 
 def search_units(
@@ -252,11 +139,6 @@ def search_unit(
     )
 
 
-def refreshed(found: UnitGenerations) -> WarmStart:
-    """Return where a small refresh of a search begins: its latents, with the chosen setting alone."""
-    return WarmStart(found.latent, (found.lane,))
-
-
 def reference_of(ground: SearchGround, unit: Unit, settings: GenerationConfig) -> Reference:
     """Return the real excerpts that excite a unit by the network's present weights.
 
@@ -315,29 +197,6 @@ def _search_settings(settings: GenerationConfig, reference: Reference, halving: 
         halving=halving,
         stop=reference.stop if settings.keep == "band" else None,
     )
-
-
-def _independent(
-    network: Network, settings: GenerationConfig, given: AudioClassifier[Any] | None
-) -> tuple[Network | None, str | None]:
-    """The judge as one that hears the same excerpts, and its name."""
-    own = network.module
-    if given is None and settings.independent is None:
-        return None, None
-    name = "an independent network"
-    if given is None:
-        path = Path(settings.independent or "")
-        given, name = load_run(path, str(own.device)).model, f"run {path.name}"
-    if given.class_names != own.class_names:
-        raise InputError(
-            f"independent={settings.independent}: it tells other classes apart; train one on the same data"
-        )
-    if given.front_end.fingerprint != own.front_end.fingerprint:
-        raise InputError(
-            f"independent={settings.independent}: its front end differs; train one with the settings of front_end.*"
-        )
-    given.requires_grad_(False).eval()
-    return network_of(given, network.n_samples, network.sound.kind), name
 
 
 def _judge_of(ground: SearchGround, unit: Unit) -> Listener | None:
