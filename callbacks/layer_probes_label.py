@@ -28,7 +28,7 @@ def quick_label_probe(features: Tensor, labels: Tensor, groups: Sequence[object]
     classes, target = torch.unique(labels, return_inverse=True)
     wanted = torch.nn.functional.one_hot(target, len(classes)).double()
     wrong = torch.full((len(labels), 1), torch.nan, dtype=torch.float64)
-    for fit, held in grouped_folds(groups, n_folds):
+    for fit, held in grouped_folds(groups, n_folds, labels):
         inner, judge = held_out(groups, fit)
         scaled = standardised(features, inner)
         tried = ridge_path(scaled[inner], wanted[inner], LAMBDAS, scaled[judge]).argmax(dim=2) == target[judge]

@@ -64,7 +64,7 @@ def layer_weight_probe(
         checked_features(values, labels, groups)
     classes, target = torch.unique(labels, return_inverse=True)
     found, right = [], 0
-    for fit, held in grouped_folds(groups, n_folds):
+    for fit, held in grouped_folds(groups, n_folds, labels):
         inputs = [F.layer_norm(standardised(values, fit).float(), values.shape[1:]) for values in features.values()]
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(seed)

@@ -112,7 +112,7 @@ def logistic_probe(features: Tensor, labels: Tensor, groups: Sequence[object] | 
     if len(set(labels.tolist())) < 2:
         raise InputError("a probe has to tell classes apart: all items are of one class")
     wrong = torch.full((len(labels), 1), torch.nan, dtype=torch.float64)
-    for fit, held in grouped_folds(groups, n_folds):
+    for fit, held in grouped_folds(groups, n_folds, labels):
         inner, judge = held_out(groups, fit)
         right = [int((_logistic(features, labels, inner, judge, c) == labels[judge]).sum()) for c in INVERSE_PENALTIES]
         best = INVERSE_PENALTIES[right.index(max(right))]

@@ -1,10 +1,11 @@
 """Score of a probe on items that it was not fitted on, and how much of it another probe already reaches."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from torch import Tensor
 
 from configs.errors import InputError
@@ -69,12 +70,14 @@ def gain_over(probe: ProbeScore, other: ProbeScore, draws: int = 2000, seed: int
     return Gain(difference(torch.arange(len(probe.loss))), low, high)
 
 
-def grouped_folds(groups: Sequence[object] | Tensor, n_folds: int = 5) -> list[Fold]:
+def grouped_folds(groups: Sequence[object] | Tensor, n_folds: int = 5, labels: Tensor | None = None) -> list[Fold]:
     """Split items so that all of one speaker or recording are on one side.
 
     Args:
         groups: speaker or recording of each item (N,).
         n_folds: at most as many folds as there are groups.
+        labels: classes (N,), each of which is spread over the folds as evenly as the groups allow. Otherwise a class
+            that is frequent in one fold is rare in what is learned from, and guessing scores less than chance.
 
     Raises:
         InputError: One group only.
@@ -83,8 +86,16 @@ def grouped_folds(groups: Sequence[object] | Tensor, n_folds: int = 5) -> list[F
     number = {name: i for i, name in enumerate(dict.fromkeys(names))}
     if len(number) < 2:
         raise InputError("a probe is scored on speakers or recordings that it has not seen: there is one group only")
-    split = GroupKFold(n_splits=min(n_folds, len(number))).split(names, groups=[number[name] for name in names])
-    return [(torch.as_tensor(fit), torch.as_tensor(held)) for fit, held in split]
+    count, numbers = min(n_folds, len(number)), [number[name] for name in names]
+    if labels is None or int(torch.unique(labels, return_counts=True)[1].max()) < count:
+        split = list(GroupKFold(n_splits=count).split(names, groups=numbers))
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # a class of fewer items than folds is spread as far as it goes
+            split = list(StratifiedGroupKFold(n_splits=count).split(names, labels.tolist(), numbers))
+    return [(torch.as_tensor(fit), torch.as_tensor(held)) for fit, held in split if len(held)]
 
 
 def held_out(groups: Sequence[object] | Tensor, items: Tensor, share: int = 4) -> Fold:

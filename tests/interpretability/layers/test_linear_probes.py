@@ -51,6 +51,28 @@ def test_groups_are_never_on_both_sides() -> None:
         grouped_folds(["a", "a"])
 
 
+def test_classes_are_spread_evenly_over_folds() -> None:
+    labels = torch.arange(120) % 10
+    clips = [f"clip {i}" for i in range(120)]  # in turn: folds in order of the items would lack whole classes
+    for fit, held in grouped_folds(clips, 5, labels):
+        assert torch.bincount(labels[held], minlength=10).min() >= 2
+        assert not set(fit.tolist()) & set(held.tolist())
+    assert sorted(torch.cat([held for _, held in grouped_folds(clips, 5, labels)]).tolist()) == list(range(120))
+    for fit, held in grouped_folds(SPEAKERS, 4, torch.arange(N) % 3):
+        assert not {SPEAKERS[i] for i in fit} & {SPEAKERS[i] for i in held}
+    assert len(grouped_folds(clips[:4], 4, torch.tensor([0, 1, 2, 3]))) == 4  # too few for any class to be spread
+
+
+def test_guessing_scores_chance_and_not_less() -> None:
+    """Without stratified folds, a probe on noise scores 0.05 where chance is 0.10."""
+    labels, scores = torch.arange(120) % 10, []
+    for seed in range(12):
+        dealt = permuted(labels, seed)
+        scores.append(float(logistic_probe(noise(120, 8, seed=seed), dealt, list(range(120))).score[0]))
+    deviation = (0.1 * 0.9 / (120 * 12)) ** 0.5
+    assert abs(sum(scores) / 12 - 0.1) < 3 * deviation
+
+
 def test_planted_properties_are_found_and_random_ones_are_not() -> None:
     features = noise(N, 30, seed=3)
     planted = features @ noise(30, seed=4) + 0.5 * noise(N, seed=5)
