@@ -1,36 +1,27 @@
-"""Measured words of units tested by edits of sound: `python -m callbacks.dissection_edits RUN`.
+"""What edits of sound do to units, and whether measured words survive them.
 
-Takes a run with a finished dissection. The clips that drive each pole of each unit are shifted in pitch, filtered, made
-louder, slowed, reversed, mixed with noise and split into parts; what moves the unit, beside sham edits of the same
-clips, goes to `dissection/edits.jsonl`. A word such as "bright" is confirmed if the unit moves as it predicts. Chance
-is what the words of other units of the layer, dealt out at random, would be called.
+The clips that drive each pole of each unit are shifted in pitch, filtered, made louder, slowed, reversed, mixed with
+noise and split into parts, beside sham edits of the same clips. A word such as "bright" is confirmed if the unit moves
+as it predicts. Chance is what the words of other units of the layer, dealt out at random, would be called.
 """
 
-import argparse
-import json
-import sys
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from callbacks.benchmark_clips import data_of
 from callbacks.dissection_concepts import described
-from callbacks.dissection_files import END, read_lines
-from callbacks.dissection_taps import run_of, taps_of
+from callbacks.dissection_taps import Taps, run_of
 from callbacks.probe_clips import ProbeClips
-from configs.errors import InputError
-from interpretability.dissection.unit_report import UnitReport
+from interpretability.dissection.unit_report import EditCurve, UnitReport
 from interpretability.stimuli.edit_effects import FEWEST, EditEffects, edit_effects
 from interpretability.stimuli.edit_list import usual_edits
 from interpretability.stimuli.edits import fitted
 from interpretability.stimuli.word_test import WordTest, check_word
-from models.run_loading import load_run
-from report.dissection_file import FOLDER, load_units
-from report.run_folder import replace_file
+from models.classifier import AudioClassifier
 
 DRAWS = 20
 """Times that words are dealt out anew among the units of a layer."""
@@ -45,45 +36,64 @@ class EditedLayer:
     words: Sequence[Sequence[WordTest]]
 
 
-def edit_units(run_path: str | Path) -> dict[str, EditedLayer]:
-    """Edit the clips that drive the units of a dissected run, and write `dissection/edits.jsonl`; return it by layer.
+def edited(
+    model: AudioClassifier[Any], taps: Taps, reports: Sequence[UnitReport], probes: ProbeClips, read_out: str
+) -> dict[str, EditedLayer]:
+    """Edit the clips that drive units; return by layer what that does to each pole with clips enough to be tested.
 
-    Raises:
-        CommandError: No run folder.
-        InputError: A run without a finished dissection, or whose clips are not those of the dissection any more.
+    Args:
+        model: the classifier; it is left as it was.
+        taps: its layers.
+        reports: of them, with the positions of their top clips in the probe set.
+        probes: the clips.
+        read_out: as the units were measured.
     """
-    run = load_run(run_path)
-    units = load_units(run.path)
-    path = run.path / FOLDER / f"{END}.jsonl"
-    if units is None or not path.is_file():
-        raise InputError(
-            f"{run_path}: no finished dissection in it; python explain.py run={run_path} what=units makes one"
-        )
-    probes = ProbeClips.choose(data_of(run), len(units.clips))
-    if probes.names != tuple(clip.name for clip in units.clips):
-        raise InputError(
-            f"{run_path}: its validation clips are not those of the dissection; make it again with explain.py"
-        )
+    by_layer: dict[str, list[UnitReport]] = {}
+    for report in reports:
+        if not report.dead and len(report.top) >= FEWEST:
+            by_layer.setdefault(report.layer, []).append(report)
+    if not by_layer:
+        return {}
     sounds = [probes.sound(position) for position in range(len(probes))]
     longest = max(len(sound) for sound in sounds)
     clips = torch.cat([fitted(sound[None], longest) for sound in sounds])  # shorter ones are repeated, not padded
     edits = usual_edits(float(described(probes)["centroid"].nanmedian()), probes.sample_rate)
-    by_layer: dict[str, list[UnitReport]] = {}
-    for report in read_lines(path):
-        if not report.dead and len(report.top) >= FEWEST:
-            by_layer.setdefault(report.layer, []).append(report)
-    top = {layer: _rows(reports) for layer, reports in by_layer.items()}
-    axes = taps_of(run.model, list(by_layer)).axes
-    found = edit_effects(run.model, top, clips, probes.sample_rate, edits, units.read_out, axes, run=run_of(run.model))
-    result = {
-        layer: EditedLayer(
-            reports, found[layer], [words_of(report, found[layer], row) for row, report in enumerate(reports)]
-        )
-        for layer, reports in by_layer.items()
+    top = {layer: _rows(rows) for layer, rows in by_layer.items()}
+    found = edit_effects(model, top, clips, probes.sample_rate, edits, read_out, taps.axes, run=run_of(model))
+    return {
+        layer: EditedLayer(rows, found[layer], [words_of(report, found[layer], row) for row, report in enumerate(rows)])
+        for layer, rows in by_layer.items()
     }
-    lines = [json.dumps(line, separators=(",", ":")) for layer in result.values() for line in records(layer)]
-    replace_file(run.path / FOLDER / "edits.jsonl", "".join(f"{line}\n" for line in lines).encode())
-    return result
+
+
+def with_edits(reports: Sequence[UnitReport], layers: Mapping[str, EditedLayer]) -> list[UnitReport]:
+    """Return the records with the curves of their edits and the verdicts on their words; others as they are."""
+    found = {
+        report.key: dataclasses.replace(
+            report,
+            edits=curves(layer.effects, row, report.pole),
+            words=tuple(
+                dataclasses.replace(word, edits=test.verdict)
+                for word, test in zip(report.words, layer.words[row], strict=True)
+            ),
+        )
+        for layer in layers.values()
+        for row, report in enumerate(layer.reports)
+    }
+    return [found.get(report.key, report) for report in reports]
+
+
+def curves(effects: EditEffects, row: int, pole: int) -> dict[str, EditCurve]:
+    """Return family -> doses and effects of one row, above 0 where an edit drives the pole more."""
+    families: dict[str, list[tuple[float, float, int, str]]] = {}
+    values = zip(effects.edits, effects.difference[:, row].tolist(), effects.sign[:, row].tolist(), strict=True)
+    for edit, effect, sign in values:
+        families.setdefault(edit.family, []).append((edit.dose, pole * effect, pole * sign, edit.unit))
+    found = {}
+    for family, points in families.items():
+        doses, changes, moved, units = zip(*sorted(points), strict=True)
+        found[family] = EditCurve(doses, tuple(float(f"{each:.4g}") for each in changes), moved, units[0])
+    return found
 
 
 def words_of(report: UnitReport, effects: EditEffects, row: int, said: UnitReport | None = None) -> list[WordTest]:
@@ -92,38 +102,16 @@ def words_of(report: UnitReport, effects: EditEffects, row: int, said: UnitRepor
     return [check_word(effects, row, word.descriptor, word.delta > 0, report.pole) for word in words]
 
 
-def records(layer: EditedLayer) -> list[dict[str, Any]]:
-    """Return plain data of each row: effects by family, in deviations of the unit, and the verdict of each word."""
-    rows = []
-    for row, (report, tests) in enumerate(zip(layer.reports, layer.words, strict=True)):
-        curves = {
-            family: {"dose": doses, "effect": [round(value, 4) for value in values]}
-            for family, (doses, values) in layer.effects.dose_response(row).items()
-        }
-        words = [
-            {"text": word.text, "descriptor": word.descriptor, "verdict": test.verdict, "agree": test.agree,
-             "contradict": test.contradict}
-            for word, test in zip(report.words, tests, strict=True)
-        ]  # fmt: skip
-        moved = [
-            edit.name
-            for edit, sign in zip(layer.effects.edits, layer.effects.sign[:, row].tolist(), strict=True)
-            if sign
-        ]
-        rows.append({"layer": report.layer, "unit": report.unit, "pole": report.pole, "moved_by": moved,
-                     "edits": curves, "words": words})  # fmt: skip
-    return rows
-
-
 def table(layers: Mapping[str, EditedLayer]) -> str:
     """Return what became of the words of each layer as Markdown, beside words dealt out at random."""
-    head = ["layer", "units and poles", "words with a prediction", "confirmed %", "by chance %", "contradicted %"]
-    head += ["by chance %", "not seen %"]
+    head = ["layer", "units and poles", "moved by an edit %", "words with a prediction", "confirmed %", "by chance %"]
+    head += ["contradicted %", "by chance %", "not seen %"]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for name, layer in layers.items():
         own, dealt = counted(layer.words), _dealt(layer)
         total, chance = max(sum(own.values()), 1), max(sum(dealt.values()), 1)
-        cells = [name, str(len(layer.reports)), str(sum(own.values()))]
+        moved = 100 * float((layer.effects.sign != 0).any(dim=0).float().mean())
+        cells = [name, str(len(layer.reports)), f"{moved:.1f}", str(sum(own.values()))]
         for verdict in ("confirmed", "contradicted"):
             cells += [f"{100 * own[verdict] / total:.1f}", f"{100 * dealt[verdict] / chance:.1f}"]
         lines.append("| " + " | ".join([*cells, f"{100 * own['not seen'] / total:.1f}"]) + " |")
@@ -152,21 +140,3 @@ def _rows(reports: Sequence[UnitReport]) -> tuple[torch.Tensor, torch.Tensor]:
     clips = [[excerpt.index for excerpt in report.top] for report in reports]
     padded = [row + [-1] * (width - len(row)) for row in clips]
     return torch.tensor([report.unit for report in reports]), torch.tensor(padded)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    about = (__doc__ or "").split("\n")[0]
-    parser = argparse.ArgumentParser(prog="python -m callbacks.dissection_edits", description=about)
-    parser.add_argument("run", help="run folder with a finished dissection")
-    options = parser.parse_args(arguments)
-    try:
-        print(table(edit_units(options.run)), end="")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,6 +6,7 @@ from typing import Any
 
 from callbacks.dissection_concepts import described
 from callbacks.dissection_details import silenced, tuned, with_tuning, with_words
+from callbacks.dissection_edits import edited, with_edits
 from callbacks.dissection_files import END, earlier_point, point_of, write_gallery, write_lines
 from callbacks.dissection_reports import figures_of, unit_reports
 from callbacks.dissection_taps import Taps
@@ -60,7 +61,7 @@ def detailed(
     probes: ProbeClips,
     settings: DissectionConfig,
 ) -> list[UnitReport]:
-    """Return the records with measured words, tuning curves and ablation, as far as the settings ask for them."""
+    """Return the records with words, tuning curves, edits and ablation, as far as the settings ask for them."""
     if settings.descriptors:
         measured, controls = described(probes), settings.word_controls
         by_layer = [[report for report in reports if report.layer == layer] for layer in taps.layers]
@@ -71,6 +72,8 @@ def detailed(
         longest = max(len(probes.sound(position)) for position in range(min(len(probes), 8)))
         curves = tuned(model, taps, settings, probes.sample_rate, longest / probes.sample_rate)
         reports = [with_tuning(report, curves[report.layer]) for report in reports]
+    if settings.edits:
+        reports = with_edits(reports, edited(model, taps, reports, probes, settings.read_out))
     if settings.ablated_units:
         effects = silenced(model, taps, reports, probes, settings)
         reports = [

@@ -50,7 +50,7 @@ def dissection_settings(run: LoadedRun, settings: ExplainConfig) -> DissectionCo
     """Return the settings of `callbacks.dissection` in a run, with what the command line changes."""
     known: Any = run.config.callbacks
     config: DissectionConfig = getattr(known, "dissection", None) or DissectionConfig()
-    given: dict[str, Any] = {"layers": settings.layers, "n_clips": settings.n_clips, "concepts": settings.concepts}
+    given: dict[str, Any] = {name: getattr(settings, name) for name in ("layers", "n_clips", "concepts", "edits")}
     changed = dataclasses.replace(config, **{name: value for name, value in given.items() if value})
     for problem in changed.problems():
         raise CommandError(problem)

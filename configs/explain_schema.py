@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from configs.generation_schema import GenerationConfig
+
 WHAT = {
     "clips": "callbacks.explain_files:explain_clips",
     "units": "callbacks.explain_units:explain_units",
+    "generations": "callbacks.explain_generations:explain_generations",
     "layers": "callbacks.layer_probes_command:explain_layers",
 }
 """What can be explained -> "package.module:function" that takes the settings and returns what it has to say, in lines.
@@ -51,8 +54,27 @@ class ExplainConfig:
     """For units and layers: layers by dotted path; an empty list takes those of the run's callback."""
     n_clips: int | None = None
     """For units and layers: validation clips to measure them on; none takes as many as the run's callback."""
+    moved: list[int] = field(default_factory=list)
+    """For layers of a generator: latents that are moved, from 0; an empty list takes those of the run's callback."""
+    protocols: list[str] = field(default_factory=list)
+    """For layers of a generator: published sweeps that are made too, such as frication, reduplication or lexical."""
+    bases: int | None = None
+    """For layers of a generator: starting points of each sweep; none takes as many as the run's callback."""
     concepts: Literal["labels", "descriptors", "clap", "captions", "words"] | None = None
     """For units: what they are named by; none takes the source of callbacks.dissection in the run."""
+    edits: bool = False
+    """For units: whether what drives them is also shifted in pitch, filtered, slowed and so on, to test their words."""
+
+    units: list[str] = field(default_factory=list)
+    """For generations: a class by its name, head:3, layer.path:7 or bottleneck:5 (a component); empty: all classes."""
+    prior: str | None = None
+    """For generations: run folder of a trained generator, spectral (untrained) or input; none takes the callback's."""
+    aim: Literal["maximise", "minimise", "reach"] | None = None
+    """For generations: make units strong, weak, or as active as real excerpts do; none takes the callback's."""
+    independent: str | None = None
+    """For generations: run folder of a classifier trained on its own that judges what is made; none: the callback's."""
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
+    """Further settings of generations; those left at their default are the callback's."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
@@ -64,10 +86,13 @@ class ExplainConfig:
             yield f"threshold={self.threshold} must lie between -1 and 1"
         if self.n_clips is not None and self.n_clips < 4:
             yield f"n_clips={self.n_clips} must be at least 4"
+        if self.bases is not None and self.bases < 8:
+            yield f"bases={self.bases} must be at least 8"
         if self.longest <= 0:
             yield f"longest={self.longest} must be above 0"
         if self.components != "all" and not (self.components.isascii() and self.components.isdigit()):
             yield f"components={self.components} must be a number or all"
+        yield from self.generation.problems()
         if any(number < 0 for number in self.mute):
             yield f"mute={self.mute} must hold numbers of components, from 0"
 

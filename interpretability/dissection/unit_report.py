@@ -33,12 +33,22 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Word:
-    """A measured adjective: `delta` is Cliff's delta of the top clips against matched controls, `q` its FDR level."""
+    """A measured adjective.
+
+    Attributes:
+        text: the word.
+        descriptor: what it is measured by.
+        delta: Cliff's delta of the top clips against matched controls.
+        q: its false discovery rate.
+        edits: whether edits of sound move the unit as the word predicts: "confirmed", "contradicted", "mixed",
+            "not seen" or "no prediction"; None where none were made.
+    """
 
     text: str
     descriptor: str
     delta: float
     q: float | None = None
+    edits: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,24 @@ class TuningCurve:
     width: float | None = None
     selective: bool | None = None
     silence: float | None = None
+
+
+@dataclass(frozen=True)
+class EditCurve:
+    """What D doses of one family of edits do to the unit on the clips that drive its pole.
+
+    Attributes:
+        dose: (D,) ascending, in `unit`.
+        effect: (D,) median change beyond that of a sham edit, in standard deviations of the unit over the probe set;
+            above 0 drives the pole more.
+        moved: (D,) the sign of the effect where it is none by chance (false discovery rate of the layer), else 0.
+        unit: of the doses; empty for an edit without dose.
+    """
+
+    dose: tuple[float, ...]
+    effect: tuple[float | None, ...]
+    moved: tuple[int, ...]
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +179,7 @@ class UnitReport:
         bottom: clips that drive it least, weakest first.
         descriptors: Cliff's delta of each descriptor, those without a word too.
         tuning: curves by stimulus, or None where not measured.
+        edits: what edits of the top clips do, by family, or None where none were made.
         ablation: what silencing does, or None where not measured.
         history: points of the training, first to last.
         settled: epoch since which its top clips have stayed nearly the same from point to point, or None.
@@ -181,6 +210,7 @@ class UnitReport:
     bottom: tuple[Excerpt, ...] = ()
     descriptors: Mapping[str, float] = field(default_factory=dict)
     tuning: Mapping[str, TuningCurve] | None = None
+    edits: Mapping[str, EditCurve] | None = None
     ablation: Ablation | None = None
     history: tuple[HistoryPoint, ...] = ()
     settled: int | None = None
@@ -206,13 +236,14 @@ def from_plain(data: Mapping[str, Any]) -> UnitReport:
         raise ValueError(f"unit report of version {data.get('version')}, not {VERSION}")
     fields = {name: value for name, value in data.items() if name != "version"}
     try:
-        tuning = fields.pop("tuning")
+        tuning, edits = fields.pop("tuning"), fields.pop("edits", None)  # records of before have no edits
         return UnitReport(
             words=tuple(Word(**word) for word in fields.pop("words")),
             polysemanticity=_made(Polysemanticity, fields.pop("polysemanticity")),
             top=tuple(Excerpt(**excerpt) for excerpt in fields.pop("top")),
             bottom=tuple(Excerpt(**excerpt) for excerpt in fields.pop("bottom")),
             tuning=None if tuning is None else {name: _made(TuningCurve, curve) for name, curve in tuning.items()},
+            edits=None if edits is None else {name: _made(EditCurve, curve) for name, curve in edits.items()},
             ablation=_made(Ablation, fields.pop("ablation")),
             history=tuple(HistoryPoint(**point) for point in fields.pop("history")),
             **fields,

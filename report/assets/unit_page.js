@@ -81,7 +81,7 @@
       );
     const plots = [...described(unit), ...silenced(unit)];
     if (plots.length) parts.push(el("div", { class: "unit-plots" }, ...plots));
-    parts.push(...tuned(unit), ...before(unit));
+    parts.push(...edited(unit), ...tuned(unit), ...before(unit));
     if (unit.bottom.length && !unit.dead)
       parts.push(section("What leaves it cold", null, ...soundglass.unitClips(list, unit.bottom, 4, false)));
     parts.push(numbers(list, unit));
@@ -105,6 +105,24 @@
       `Change of each class\u2019s log-probability on its own clips when the unit is ${how}; ` +
       `grey: ${found.draws} random units of its layer, two standard deviations either way.${accuracy}`;
     return [section("What silencing it does", hint, ...soundglass.ablationBars(found))];
+  }
+
+  // Words that edits say something about, then what each edit does.
+  function edited(unit) {
+    if (!unit.edits) return [];
+    const SAID = {
+      confirmed: "confirmed: edits of it move the unit as the word says",
+      contradicted: "contradicted: edits of it move the unit the other way",
+      mixed: "mixed: some edits of it agree, others do not",
+      "not seen": "not seen: no edit of it moves the unit beyond chance",
+    };
+    const words = unit.words.filter((word) => SAID[word.edits]);
+    const verdicts = words.map((word) => el("li", { class: word.edits.replace(" ", "-") }, el("strong", {}, word.text), ` ${SAID[word.edits]}`));
+    const hint =
+      "The clips that drive it, changed: how much more (up) or less (down) the unit then answers at this pole, in its " +
+      "standard deviations over all clips and beyond a sham edit. Full dots are more than chance (5 % of false discoveries in its layer).";
+    const list = verdicts.length ? [el("ul", { class: "verdicts" }, ...verdicts)] : [];
+    return [section("What changes it", hint, ...list, ...soundglass.editCurves(unit.edits))];
   }
 
   function tuned(unit) {

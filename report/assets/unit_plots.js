@@ -91,7 +91,8 @@
     return folded(rows, 8, "classes");
   };
 
-  // Curve of points (x, y) with round numbers on both axes; `low` and `high` fix the vertical one.
+  // Curve of points (x, y) with round numbers on both axes; `low` and `high` fix the vertical one. Of a series with
+  // `full` the points that are not are hollow.
   function curve(title, x, series, { unit, log = false, low = null, high = null, peak = null }) {
     const place = (value) => (log ? Math.log2(value) : value);
     const ys = series.flatMap((line) => line.y).filter((value) => value !== null);
@@ -136,14 +137,18 @@
         return part;
       })
       .join("");
-    const dots = points.filter(Boolean).map(([cx, cy]) => svg("circle", { class: `dot c${i}`, cx, cy, r: 2.5 }));
-    return [svg("path", { class: `line c${i}`, d: path }), ...dots];
+    const kind = (j) => (line.full && !line.full[j] ? `dot hollow c${i}` : `dot c${i}`);
+    const r = line.full ? 4 : 2.5;
+    const dots = points.map((point, j) => point && svg("circle", { class: kind(j), cx: point[0], cy: point[1], r }));
+    return [svg("path", { class: `line c${i}`, d: path }), ...dots.filter(Boolean)];
   }
 
   function spoken(line, x) {
     const top = line.y.reduce((best, value, i) => (value !== null && (best < 0 || value > line.y[best]) ? i : best), -1);
     return top < 0 ? line.name : `${line.name} largest, ${short(line.y[top])}, at ${short(x[top])}`;
   }
+
+  Object.assign(soundglass, { unitBar: bar, unitCurve: curve });
 
   soundglass.tuningCurves = function (tuning) {
     return Object.entries(tuning)

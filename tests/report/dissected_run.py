@@ -6,6 +6,7 @@ import pytest
 from callbacks.media import write_wav
 from interpretability.dissection.unit_report import (
     Ablation,
+    EditCurve,
     Excerpt,
     HistoryPoint,
     Polysemanticity,
@@ -21,6 +22,7 @@ HOSTILE = "</script><script>window.hacked = 1</script>"
 CLASSES = ("siren", "dog bark", HOSTILE, "<img src=x onerror=window.hacked=1>")
 SENTENCES = ("high-pitched, tonal; siren", "dark, decaying; dog bark", "no label", f"noisy; {HOSTILE}")
 RATE = 8000
+WORDS = (Word("high-pitched", "f0", 0.8, 0.001, "confirmed"), Word("noisy", "snr", 0.6, 0.002, "not seen"))
 
 
 def excerpts(rng, n_clips, count):
@@ -49,7 +51,7 @@ def unit(number, layer="blocks.2", pole=1, n_clips=12, dead=False):
         q=0.004,
         stability=0.9,
         best="siren",
-        words=(Word("high-pitched", "f0", 0.8, 0.001),) if label else (),
+        words=WORDS if label else (),
         sentence=SENTENCES[kind] if not dead else "no label",
         polysemanticity=Polysemanticity(-0.2, -2.0, kind == 2, 0.05),
         dead=dead,
@@ -65,6 +67,11 @@ def unit(number, layer="blocks.2", pole=1, n_clips=12, dead=False):
                 frequencies, tuple(float(v) for v in np.exp(-((np.arange(7) - 3) ** 2))), "Hz", 800.0, 1.0, True, 0.05
             ),
             "click_trains": TuningCurve((1.0, 2.0, 4.0, 8.0), (0.1, 0.2, 0.4, 0.1), "1/s"),
+        },
+        edits={
+            "pitch": EditCurve((-12.0, -5.0, 5.0, 12.0), (-1.5, -0.4, 0.3, 0.9), (-1, 0, 0, 1), "st"),
+            "low_pass": EditCurve((500.0, 1000.0, 2000.0), (-1.0, None, -0.2), (-1, 0, 0), "Hz"),
+            "reversal": EditCurve((1.0,), (0.1,), (0,)),
         },
         ablation=Ablation(
             CLASSES, (20,) * 4, (-1.2, -0.1, 0.02, None), (-0.1, -0.1, 0.0, None), (0.1, 0.1, 0.05, None),

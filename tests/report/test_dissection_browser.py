@@ -85,10 +85,29 @@ def test_the_page_of_a_unit_plays_and_marks_what_drives_it(browser, gallery):
     assert browser.evaluate("Math.hypot(...soundglass.player.heard())") > 0
     browser.evaluate("soundglass.player.stop()")
     bars = browser.evaluate("Array.from(document.querySelectorAll('.unit-bars')).map((e) => e.children.length)")
-    assert bars == [8, 3]  # descriptors before the rest is asked for, and the classes that have clips
-    assert browser.evaluate("document.querySelectorAll('.tuning svg').length") == 2
+    assert bars == [8, 3, 1]  # descriptors before the rest is asked for, the classes that have clips, and reversal
+    assert browser.evaluate("document.querySelectorAll('.tuning svg').length") == 4
     names = browser.evaluate("Array.from(document.querySelectorAll('.names-over-time bdi')).map((e) => e.textContent)")
     assert names == ["no label", "dog bark"]
+    assert not browser.errors()
+
+
+def test_the_page_of_a_unit_says_what_edits_do_to_it(browser, gallery):
+    index = gallery(some())
+    browser.open(index.with_name("unit.html"), "blocks.2/1%2B")
+    said = browser.evaluate("Array.from(document.querySelectorAll('.verdicts li')).map((e) => e.textContent)")
+    assert [text.split(":")[0] for text in said] == ["high-pitched confirmed", "noisy not seen"]
+    dots = browser.evaluate(
+        "Array.from(document.querySelectorAll('.tuning')[0].querySelectorAll('svg')).map((e) =>"
+        " [e.querySelectorAll('.dot:not(.hollow)').length, e.querySelectorAll('.dot.hollow').length])"
+    )
+    assert dots == [[2, 2], [1, 1]]  # doses that move it beyond chance and others; one was not measured
+    dots = "document.querySelector('.tuning').querySelectorAll('circle')"
+    heights = browser.evaluate(f"Array.from({dots}).map((e) => +e.getAttribute('cy'))")
+    assert heights.index(max(heights)) == 0  # -1.5, the lowest, on one scale for all charts
+    assert heights.index(min(heights)) == 3
+    browser.open(index.with_name("unit.html"), "bottleneck/9%2B")
+    assert browser.evaluate("document.querySelector('.verdicts')") is None
     assert not browser.errors()
 
 

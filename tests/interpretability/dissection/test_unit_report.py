@@ -7,6 +7,7 @@ import pytest
 
 from interpretability.dissection.unit_report import (
     Ablation,
+    EditCurve,
     Excerpt,
     HistoryPoint,
     Polysemanticity,
@@ -25,12 +26,13 @@ FULL = UnitReport(
     source="labels",
     auprc=0.5,
     chance=0.1,
-    words=(Word("high-pitched", "f0", 0.75, 0.001),),
+    words=(Word("high-pitched", "f0", 0.75, 0.001, "confirmed"),),
     sentence="high-pitched; dog",
     polysemanticity=Polysemanticity(0.25, 2.5, True, 0.05),
     top=(Excerpt("a.wav", 4, 1.5, 3.0), Excerpt("b.wav", 0, None, 2.0)),
     descriptors={"f0": 0.75, "level": -0.125},
     tuning={"tones": TuningCurve((100.0, 200.0), (0.0, 1.0), "Hz", peak=200.0)},
+    edits={"pitch": EditCurve((-12.0, 12.0), (-0.5, None), (-1, 0), "st")},
     ablation=Ablation(("dog", "cat"), (20, 20), (-1.0, None), (-0.25, None), (0.25, None), (3.0, None), -0.125, 20),
     history=(HistoryPoint(1, None, None, None), HistoryPoint(2, "dog", 0.5, 0.75)),
 )
@@ -40,6 +42,14 @@ def test_a_record_is_the_same_after_json():
     assert from_plain(json.loads(json.dumps(to_plain(FULL), allow_nan=False))) == FULL
     bare = UnitReport(layer="a", unit=0, pole=1, label=None, source="labels")
     assert from_plain(json.loads(json.dumps(to_plain(bare)))) == bare
+
+
+def test_a_record_without_edits_is_read():
+    plain = {name: value for name, value in to_plain(FULL).items() if name != "edits"}
+    plain["words"] = [{name: value for name, value in word.items() if name != "edits"} for word in plain["words"]]
+    found = from_plain(plain)
+    assert found.edits is None
+    assert found.words[0].edits is None
 
 
 def test_keys_tell_units_and_poles_apart():
