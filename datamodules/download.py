@@ -58,15 +58,23 @@ class _Partial:
 
 
 def download(
-    url: str, target: Path, *, sha256: str | None = None, progress: bool = True, attempts: int = 5, pause: float = 1.0
+    url: str,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    md5: str | None = None,
+    progress: bool = True,
+    attempts: int = 5,
+    pause: float = 1.0,
 ) -> Path:
     """Fetch `url` into the file `target` and return it; what an earlier call received is not fetched again.
 
     Until it is complete the file is `target` + ".part". A dropped connection is resumed (HTTP Range, guarded by ETag or
     Last-Modified) up to `attempts` times in a row without a new byte, waiting `pause` seconds, then twice as long.
+    The hashes given, in hexadecimal, are what the file must have; some publishers give MD5 only.
 
     Raises:
-        InputError: no connection, an answer other than the file, too little disk, a wrong size or SHA-256. The partial
+        InputError: no connection, an answer other than the file, too little disk, a wrong size or hash. The partial
             file is kept where resuming makes sense and removed where its content is wrong.
     """
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
@@ -84,7 +92,8 @@ def download(
             if failures >= attempts:
                 raise InputError(f"{_broken_off(url, partial)} ({_reason(error)}); run again to resume") from None
             time.sleep(pause * 2 ** (failures - 1))
-    _check_hash(partial, sha256)
+    _check_hash(partial, "SHA-256", sha256)
+    _check_hash(partial, "MD5", md5)
     partial.file.replace(target)
     partial.note.unlink(missing_ok=True)
     return target
@@ -171,15 +180,15 @@ def _check_space(partial: _Partial, needed: int | None) -> None:
         raise InputError(f"{partial.url} needs {needed / 1e6:,.0f} MB, and {folder} has {free / 1e6:,.0f} MB free")
 
 
-def _check_hash(partial: _Partial, sha256: str | None) -> None:
-    """Remove the received file and raise InputError where its SHA-256 is not the one given."""
-    if sha256 is None:
+def _check_hash(partial: _Partial, kind: str, expected: str | None) -> None:
+    """Remove the received file and raise InputError where its hash ("SHA-256", "MD5") is not the one given."""
+    if expected is None:
         return
     with partial.file.open("rb") as handle:
-        found = hashlib.file_digest(handle, "sha256").hexdigest()
-    if found != sha256.lower():
+        found = hashlib.file_digest(handle, kind.replace("-", "").lower()).hexdigest()
+    if found != expected.lower():
         partial.discard()
-        raise InputError(f"{partial.url} has SHA-256 {found}, not {sha256.lower()}: damaged or replaced; removed")
+        raise InputError(f"{partial.url} has {kind} {found}, not {expected.lower()}: damaged or replaced; removed")
 
 
 @contextmanager

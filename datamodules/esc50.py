@@ -3,14 +3,16 @@
 import warnings
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from configs.data_schema import Esc50Data
-from configs.errors import CommandError, InputError
+from configs.errors import InputError
 from datamodules.clip_source import Clip, Split
 from datamodules.fetch_archive import fetch_archive, header_fault
 from datamodules.file_source import FileSource
 from datamodules.label_table import LabelTable, TableRow, read_table
+from datamodules.release_folder import release_folder
 from datamodules.splits import split_validation
 
 TABLE = "meta/esc50.csv"
@@ -39,7 +41,7 @@ class Esc50(FileSource):
 
     def __init__(self, config: Esc50Data, sample_rate: int) -> None:
         del sample_rate  # files are read at their own rate and resampled on the way into the cache
-        root = _release_folder(config)
+        root = release_folder(config, "ESC-50", _missing, partial(_fetch, config))
         table = read_table(root / TABLE, COLUMNS)
         _check_labels(table)
         subset = [row for row in table.rows if config.subset == "esc50" or _in_esc10(table, row)]
@@ -61,29 +63,12 @@ class Esc50(FileSource):
         return Clip(row["filename"], self.original_targets.index(int(row["target"])), row["src_file"])
 
 
-def _release_folder(config: Esc50Data) -> Path:
-    """Return the folder of the release, downloaded first where that is asked for and needed."""
-    if config.root is None:
-        raise CommandError("data.root is not set; give the folder of ESC-50, or the one to download it to")
-    root = Path(config.root).expanduser()
-    try:
-        if (root / TABLE).is_file():
-            return root
-    except OSError as error:
-        raise InputError(f"data.root={root} cannot be read: {error}") from None
-    if config.download:
-        fetch_archive(config.url, root, sha256=config.archive_sha256, check=check_release)
-        return root
-    expected = f"expected the ESC-50 release there ({TABLE} and audio/); data.download=true fetches it"
-    if not root.exists():
-        raise InputError(f"data.root={root} does not exist; {expected}")
-    if not root.is_dir():
-        raise InputError(f"data.root={root} is a file; {expected}")
-    inner = next((found.parents[1] for found in sorted(root.glob(f"*/{TABLE}"))), None)
-    if inner is not None:
-        raise InputError(f"data.root={root} holds the release one folder deeper; give data.root={inner}")
-    state = f"has no {TABLE}" if any(root.iterdir()) else "is empty"
-    raise InputError(f"data.root={root} {state}; {expected}")
+def _missing(root: Path) -> list[str]:
+    return [] if (root / TABLE).is_file() else [TABLE]
+
+
+def _fetch(config: Esc50Data, root: Path) -> None:
+    fetch_archive(config.url, root, sha256=config.archive_sha256, check=check_release)
 
 
 def _check_labels(table: LabelTable) -> None:

@@ -18,6 +18,7 @@ def fetch_archive(
     root: Path,
     *,
     sha256: str | None = None,
+    md5: str | None = None,
     check: Callable[[Path], None] | None = None,
     progress: bool = True,
 ) -> None:
@@ -31,6 +32,26 @@ def fetch_archive(
     Raises:
         InputError: anything of `download` and `unpack`, a `root` in use, or what `check` found.
     """
+
+    def fetch(work: Path, place: Path) -> None:
+        # Named after the address, so that an archive of another address is not taken for this one.
+        archive = work / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}.archive"
+        if not archive.exists():
+            download(url, archive, sha256=sha256, md5=md5, progress=progress)
+        _unpack_to(place, archive, url, check)
+
+    fill_folder(root, fetch, check)
+
+
+def fill_folder(root: Path, fetch: Callable[[Path, Path], None], check: Callable[[Path], None] | None = None) -> None:
+    """Call `fetch(work, root)`, which makes `root` in one step from a hidden folder beside it, where `root` is empty.
+
+    `work` stays for the next call where `fetch` fails. Of several processes one fetches and the others wait; those find
+    `root` filled, and only `check` it.
+
+    Raises:
+        InputError: `root` is a file, cannot be written, or what `fetch` or `check` raise.
+    """
     root = root.expanduser().resolve()
     if root.exists() and not root.is_dir():
         raise InputError(f"cannot download into {root}: it is a file, expected a folder or nothing")
@@ -40,7 +61,7 @@ def fetch_archive(
         with _alone(work):
             try:
                 if not (root.is_dir() and any(root.iterdir())):
-                    _fetch_into(url, root, work, sha256, check, progress)
+                    fetch(work, root)
                 elif check is not None:  # another process was first, or something else lies there
                     _check(check, root, f"{root} is not empty, and is not what the download would put there: ")
                 shutil.rmtree(work, ignore_errors=True)
@@ -51,15 +72,9 @@ def fetch_archive(
         raise InputError(f"cannot download into {root}: {error}") from None
 
 
-def _fetch_into(
-    url: str, root: Path, work: Path, sha256: str | None, check: Callable[[Path], None] | None, progress: bool
-) -> None:
-    """Do the work of `fetch_archive` inside `work`."""
-    # Named after the address, so that an archive of another address is not taken for this one.
-    archive = work / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}.archive"
-    if not archive.exists():
-        download(url, archive, sha256=sha256, progress=progress)
-    unpacked = work / "unpacked"
+def _unpack_to(root: Path, archive: Path, url: str, check: Callable[[Path], None] | None) -> None:
+    """Unpack and check the archive beside itself, and move what it holds to `root`; remove it where it is wrong."""
+    unpacked = archive.parent / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)  # left by a process that was killed
     try:
         unpack(archive, unpacked)
@@ -110,6 +125,7 @@ _MAGIC = {
     ".wav": ((0, b"RIFF"), (8, b"WAVE")),
     ".ogg": ((0, b"OggS"),),
     ".flac": ((0, b"fLaC"),),
+    ".au": ((0, b".snd"),),
     ".aif": ((0, b"FORM"),),
     ".aiff": ((0, b"FORM"),),
 }
@@ -125,6 +141,8 @@ def header_fault(path: Path) -> str | None:
         head = handle.read(12)
     if not head:
         return "is empty"
+    if path.suffix.lower() == ".mp3":  # a tag, or the eleven set bits of a frame's sync word
+        return None if head[:3] == b"ID3" or (head[0] == 0xFF and head[1:2] >= b"\xe0") else "is not a mp3 file"
     if magic is None:
         return f"has a format that is not checked ({path.suffix or 'no suffix'})"
     if any(head[at : at + len(mark)] != mark for at, mark in magic):

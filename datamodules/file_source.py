@@ -1,7 +1,9 @@
 """What every dataset of audio files shares: how a clip's file is read, sized and recognised in the cache."""
 
 import hashlib
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from datamodules.audio_files import BadClip, header_seconds, read_audio
@@ -11,7 +13,7 @@ _HEAD = 4096  # bytes of a file that go into its key: header and first samples
 
 
 class FileSource:
-    """A ClipSource over audio files; a dataset extends it and hands in its clips.
+    """A ClipSource over audio files; a dataset extends it and hands in its clips. Its terms and citation are printed.
 
     Attributes:
         name: short name in lower case.
@@ -29,15 +31,17 @@ class FileSource:
         self,
         name: str,
         class_names: tuple[str, ...],
-        splits: Mapping[Split, tuple[Clip, ...]],
+        splits: Mapping[Split, Sequence[Clip]],
         paths: Mapping[str, Path],
         multi_label: bool = False,
     ) -> None:
         self.name = name
         self.class_names = class_names
         self.multi_label = multi_label
-        self.splits: Mapping[Split, tuple[Clip, ...]] = dict(splits)
+        self.splits: Mapping[Split, Sequence[Clip]] = dict(splits)
         self._paths = dict(paths)
+        if self.CITATION and os.environ.get("LOCAL_RANK", "0") == "0":
+            print(f"{name}: {self.LICENCE}. Please cite {self.CITATION}", file=sys.stderr)
 
     def path(self, clip: Clip) -> Path:
         """Return the file of a clip of this dataset."""

@@ -1,10 +1,10 @@
 """OpenMIC-2018 in the layout of the release: which of twenty instruments sound (Humphrey et al. 2018)."""
 
-import sys
+from functools import partial
 from pathlib import Path
 
 from configs.data_schema import OpenMicData
-from configs.errors import CommandError, InputError
+from configs.errors import InputError
 from datamodules.clip_source import Clip, Split
 from datamodules.fetch_archive import fetch_archive, header_fault
 from datamodules.file_source import FileSource
@@ -19,6 +19,7 @@ from datamodules.openmic_labels import (
     read_labels,
     read_split_lists,
 )
+from datamodules.release_folder import release_folder
 from datamodules.splits import most_even_split
 
 # The released set.
@@ -46,7 +47,7 @@ class OpenMic(FileSource):
 
     def __init__(self, config: OpenMicData, sample_rate: int) -> None:
         del sample_rate  # files are read at their own rate and resampled on the way into the cache
-        root = _release_folder(config)
+        root = release_folder(config, "OpenMIC-2018", missing_parts, partial(_fetch, config))
         names, lists, artists = read_classes(root), read_split_lists(root), read_artists(root)
         labels, paths = read_labels(root, names), {}
         clips: dict[str, Clip] = {}
@@ -59,7 +60,6 @@ class OpenMic(FileSource):
         train, val = most_even_split(rest, config.validation_share, _SPLIT_SEED)
         splits: dict[Split, tuple[Clip, ...]] = {"train": train, "val": val, "test": test}
         super().__init__("openmic", tuple(name.replace("_", " ") for name in names), splits, paths, multi_label=True)
-        print(f"OpenMIC-2018: {self.LICENCE}. Please cite {self.CITATION}", file=sys.stderr)
 
 
 def _clip(key: str, labels: dict[str, Label], artists: dict[str, str], root: Path) -> Clip:
@@ -93,24 +93,8 @@ def _check_groups(rest: list[Clip], test: tuple[Clip, ...]) -> None:
         raise InputError(f"{shared[0]} is in the training and in the test list ({len(shared)} such); restore the lists")
 
 
-def _release_folder(config: OpenMicData) -> Path:
-    """Return the folder of the release, downloaded first where that is asked for and needed."""
-    if config.root is None:
-        raise CommandError("data.root is not set; give the folder of OpenMIC-2018, or the one to download it to")
-    root = Path(config.root).expanduser()
-    missing = missing_parts(root)
-    if not missing:
-        return root
-    if config.download and (not root.exists() or not any(root.iterdir())):
-        fetch_archive(config.url, root, sha256=config.archive_sha256, check=check_release)
-        return root
-    if not root.is_dir():
-        state = "is a file" if root.exists() else "does not exist"
-        raise InputError(f"data.root={root} {state}; expected OpenMIC-2018 there; data.download=true fetches it")
-    inner = next((found.parent for found in sorted(root.glob(f"*/{CLASS_MAP}"))), None)
-    if inner is not None:
-        raise InputError(f"data.root={root} holds the release one folder deeper; give data.root={inner}")
-    raise InputError(f"data.root={root} is not OpenMIC-2018: it lacks {', '.join(missing)}")
+def _fetch(config: OpenMicData, root: Path) -> None:
+    fetch_archive(config.url, root, sha256=config.archive_sha256, md5=config.archive_md5, check=check_release)
 
 
 def missing_parts(root: Path) -> list[str]:

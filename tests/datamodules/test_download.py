@@ -156,7 +156,11 @@ def test_a_part_longer_than_the_file_is_dropped(server, tmp_path):
 def test_a_wrong_hash_removes_the_file(server, tmp_path):
     with pytest.raises(InputError, match=r"SHA-256 [0-9a-f]{64}, not 0{64}"):
         fetch(server, tmp_path, sha256="0" * 64)
+    with pytest.raises(InputError, match=r"MD5 [0-9a-f]{32}, not 0{32}"):
+        fetch(server, tmp_path, md5="0" * 32)
     assert not list(tmp_path.iterdir())
+    hashes = {"sha256": hashlib.sha256(CONTENT).hexdigest(), "md5": hashlib.md5(CONTENT).hexdigest().upper()}
+    assert fetch(server, tmp_path, **hashes).read_bytes() == CONTENT
 
 
 def test_an_answer_without_a_size_is_taken_as_it_comes(server, tmp_path):

@@ -168,9 +168,10 @@ def test_a_root_that_is_not_the_release_is_named(tmp_path):
         "none": "does not exist",
         "empty": "is empty",
         "file": "is a file",
-        "other": "has no meta",
+        "other": "is not ESC-50: it lacks meta/esc50.csv",
     }.items():
-        with pytest.raises(InputError, match=f"data.root=.*{name} {state}.*data.download=true"):
+        offer = "" if name == "other" else "; data.download=true fetches it"
+        with pytest.raises(InputError, match=f"data.root=.*{name} {state}.*{offer}$"):
             Esc50(Esc50Data(root=str(tmp_path / name)), 22050)
     write(tmp_path / "outer/ESC-50-master", rows())
     with pytest.raises(InputError, match=r"one folder deeper; give data.root=.*ESC-50-master"):
