@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from datamodules.batch import Batch
 from datamodules.cache_writer import build_or_open
 from datamodules.clip_dataset import ClipDataset, collate
 from datamodules.clip_source import SPLITS, Clip, ClipSource, Split
+from datamodules.excerpts import ExcerptCache, ExcerptClips, ExcerptSource, WholeRecording
 from datamodules.sampling import EpochSampler, EvaluationSampler
 from datamodules.split_checks import apply_bad_file_policy, check_batch_size, check_splits, too_short
 from datamodules.splits import permute_labels
@@ -92,16 +93,17 @@ class AudioDataModule(pl.LightningDataModule):
             return
         cache = self._build_or_open()
         bad = {**cache.bad, **too_short(cache.lengths, self.min_samples)}
-        apply_bad_file_policy(bad, sum(map(len, self.source.splits.values())), self.config.on_bad_file)
-        kept: dict[Split, tuple[Clip, ...]] = {
-            split: tuple(clip for clip in self.source.splits[split] if clip.name not in bad) for split in SPLITS
-        }
+        apply_bad_file_policy(bad, len(self._stored()), self.config.on_bad_file)
+        kept = {split: usable(self.source.splits[split], bad) for split in SPLITS}
         if self.config.permuted_labels:
             kept |= {split: permute_labels(kept[split], self.seed) for split in ("train", "val")}
         check_splits(self.source.name, kept, self.class_names, self.config.batch_size)
         self.skipped, self._cache = bad, cache
+        sounds: WaveformCache | ExcerptCache = cache
+        if isinstance(self.source, ExcerptSource) and self.n_samples is not None:
+            sounds = ExcerptCache(cache, self.source.frame_rate, self.n_samples)
         self._datasets = {
-            split: ClipDataset(self.source, clips, cache, self.n_classes, self.n_samples, self.augmentation, self.seed)
+            split: ClipDataset(self.source, clips, sounds, self.n_classes, self.n_samples, self.augmentation, self.seed)
             for split, clips in kept.items()
         }
 
@@ -122,6 +124,16 @@ class AudioDataModule(pl.LightningDataModule):
         """
         dataset = self.dataset(split)
         return collate([dataset.sample(int(index), stems) for index in indices], self.n_samples)
+
+    def whole_recordings(self, split: Split) -> Iterator[WholeRecording]:
+        """Yield the recordings of a split whose clips are excerpts; nothing of a data set of whole clips."""
+        self.setup()
+        if not isinstance(self.source, ExcerptSource) or self._cache is None:
+            return
+        for clip in self.source.recordings[split]:
+            if clip.name not in self.skipped:
+                n_samples, targets = self._cache.length(clip.name), self.source.frame_targets(clip.name)
+                yield WholeRecording(clip.name, n_samples, targets, self._cache)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Serve the training split, shuffled and augmented by epoch; the last, smaller batch is left out."""
@@ -158,9 +170,13 @@ class AudioDataModule(pl.LightningDataModule):
         }
 
     def _build_or_open(self) -> WaveformCache:
-        clips = [clip for split in SPLITS for clip in self.source.splits[split]]
         root = Path(self.config.cache_dir)
-        return build_or_open(self.source, clips, self.sample_rate, root, self.progress)
+        return build_or_open(self.source, self._stored(), self.sample_rate, root, self.progress)
+
+    def _stored(self) -> list[Clip]:
+        """Return what is decoded and cached: the clips, or the recordings that they are excerpts of."""
+        stored = self.source.recordings if isinstance(self.source, ExcerptSource) else self.source.splits
+        return [clip for split in SPLITS for clip in stored[split]]
 
     def _evaluation_loader(self, split: Split) -> DataLoader[Any]:
         dataset, (rank, world) = self.dataset(split), self._rank_and_world()
@@ -192,3 +208,10 @@ class AudioDataModule(pl.LightningDataModule):
 
     def _rank_and_world(self) -> tuple[int, int]:
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+
+def usable(clips: Sequence[Clip], bad: Collection[str]) -> Sequence[Clip]:
+    """Return the clips that are not `bad`, by name, and are not excerpts of a recording that is."""
+    if isinstance(clips, ExcerptClips):
+        return clips.without(bad) if bad else clips
+    return tuple(clip for clip in clips if clip.name not in bad)

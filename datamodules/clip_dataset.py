@@ -15,6 +15,7 @@ from configs.errors import InputError
 from datamodules.augmentation import LabelledSound, augment
 from datamodules.batch import Batch, clip_generator
 from datamodules.clip_source import Clip, ClipSource, Samples
+from datamodules.excerpts import ExcerptCache
 from datamodules.waveform_cache import WaveformCache
 
 
@@ -47,7 +48,7 @@ class ClipDataset(Dataset[Sample]):
     Attributes:
         source: the data set, asked for stems only.
         clips: the split, by index.
-        cache: holds all of them.
+        cache: holds all of them, or the recordings that they are excerpts of.
         n_classes: C.
         n_samples: fixed clip length, reached by cutting or (in `collate`) padding; None keeps each clip whole.
         augmentation: what training does to clips.
@@ -56,7 +57,7 @@ class ClipDataset(Dataset[Sample]):
 
     source: ClipSource
     clips: Sequence[Clip]
-    cache: WaveformCache
+    cache: WaveformCache | ExcerptCache
     n_classes: int
     n_samples: int | None
     augmentation: AugmentationConfig

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -55,7 +55,7 @@ class ClipSource(Protocol):
         ...
 
     @property
-    def splits(self) -> Mapping[Split, tuple[Clip, ...]]:
+    def splits(self) -> Mapping[Split, Sequence[Clip]]:
         """The clips of "train", "val" and "test", all three present."""
         ...
 

@@ -9,6 +9,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 
 from configs.errors import InputError
 from datamodules.clip_source import Clip, Split
+from datamodules.excerpts import ExcerptClips
 
 _NAMED = 5  # bad files or classes that one message names
 
@@ -83,7 +84,7 @@ def check_batch_size(n_clips: int, batch_size: int, world: int) -> None:
 
 def absent_classes(clips: Sequence[Clip], n_classes: int) -> list[int]:
     """Return the numbers of the classes that none of the clips carries."""
-    seen: set[int] = set()
-    for clip in clips:
+    seen: set[int] = set(clips.targets.tolist()) if isinstance(clips, ExcerptClips) else set()
+    for clip in () if isinstance(clips, ExcerptClips) else clips:
         seen.update([clip.target] if isinstance(clip.target, int) else (c for c, t in enumerate(clip.target) if t > 0))
     return [number for number in range(n_classes) if number not in seen]

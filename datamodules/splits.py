@@ -9,6 +9,7 @@ from dataclasses import replace
 from configs.errors import InputError
 from datamodules.batch import clip_generator
 from datamodules.clip_source import Clip
+from datamodules.excerpts import ExcerptClips
 
 _SPLIT_STREAM = 3
 _LABEL_STREAM = 6
@@ -67,9 +68,11 @@ def most_even_split(clips: Sequence[Clip], share: float, seed: int) -> tuple[tup
     return min(candidates, key=lambda pair: unevenness(clips, pair[1], share))
 
 
-def permute_labels(clips: Sequence[Clip], seed: int) -> tuple[Clip, ...]:
+def permute_labels(clips: Sequence[Clip], seed: int) -> Sequence[Clip]:
     """Deal the labels of clips out anew among them: each class keeps its number of clips, which are now any."""
     order = clip_generator(seed, 0, len(clips), _LABEL_STREAM).permutation(len(clips))
+    if isinstance(clips, ExcerptClips):
+        return clips.relabelled(order)
     dealt = [clips[place] for place in order]
     pairs = zip(clips, dealt, strict=True)
     return tuple(replace(clip, target=other.target, observed=other.observed) for clip, other in pairs)
