@@ -1,25 +1,11 @@
-"""What was generated for the units of a run: `generations/epoch_NNNN.jsonl`, `generations/end.jsonl`, and their sounds.
+"""What was generated for the units of a run: `generations/epoch_NNNN.jsonl`, `generations/end.jsonl`, sounds, pictures.
 
-A file is one point of the training, a line of it one unit and aim:
-
-    version: 1; epoch: number from 1; search: "full" or "refresh" (a few lanes, started from the point before)
-    layer ("" is the output), unit, name (of the class, or the unit in words), aim: maximise, minimise or reach
-    prior: {name, trained: whether a generator was trained, note: what it is}; vocoding: how sound was made
-    judge: name of the independent network, or null; judge_note: why there is none
-    sample_rate in Hz, seconds of an excerpt, work in latent-steps
-    scale: [lowest, highest] value of all panels, scale_unit: of these
-    reference: {n, recordings, split, low, median, high: activation of the real excerpts}
-    by: "frechet" or "kernel", the distance that chose; reason: of the choice, in words
-    floor: {kernel: [low, mean, high], frechet: the same or null}, distances of real excerpts to real ones
-    ceiling: a lane of latents that were drawn and not searched
-    lanes: one for each setting: the fields of `interpretability.generation.lane_scores.LaneScore`, and lr, weight,
-        transform; null is what could not be measured
-    chosen: number of the lane; examples: of the chosen lane, most active first:
-        {file: wav in media/generations or null, seed, activation, panel, nearest}
-        nearest: the reference excerpt nearest in the features: {file, clip, start in seconds, activation, panel}
-        panel: {bands, frames, values: base64 of uint8 (bands x frames), lowest band first, 255 is the top of `scale`}
-
-Numbers that are not finite are null.
+`callbacks.generation_files` writes a file for each point of the training, with a line for each unit and aim: `layer`
+(head: the classes), `unit`, `name`, `aim`; `prior` and `independent` in words; `reference` with n, recordings, band;
+`lanes`, one for each setting, the `chosen` one and the `ceiling` (latents that were not searched), with the fields of
+`interpretability.generation.lane_scores.LaneScore`; `floor`, distances of real excerpts to real ones as [low, mean,
+high]; and `sounds` of the chosen setting, each with its `nearest` real excerpt, as files in media/generations. What
+could not be measured is null.
 """
 
 import functools
@@ -38,8 +24,10 @@ from report.explained import Floats
 VERSION = 1
 FOLDER = "generations"
 END = "end"
-SOUNDS = "media/generations"
-NEEDED = ("epoch", "layer", "unit", "name", "aim", "prior", "reference", "lanes", "chosen", "ceiling", "examples")
+MEDIA = "media/generations"
+NEEDED = ("layer", "unit", "name", "aim", "prior", "reference", "lanes", "chosen", "ceiling", "sounds")
+UNTRAINED, SKIPPED = "untrained", "skipped"
+"""How the words begin that say that a prior is not trained, or that no independent network judges."""
 
 Record = Mapping[str, Any]
 
@@ -80,7 +68,7 @@ def _load(path: Path, changed: int) -> GenerationPoint:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         text = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read: {text}; make it again with explain.py what=generations") from error
-    return GenerationPoint(path.stem, int(units[0]["epoch"]) if units else 0, units)
+    return GenerationPoint(path.stem, int(units[0].get("epoch") or 0) if units else 0, units)
 
 
 def _check(unit: Record) -> None:
@@ -89,8 +77,11 @@ def _check(unit: Record) -> None:
     missing = [name for name in NEEDED if name not in unit]
     if missing:
         raise ValueError(f"{missing[0]} is missing")
-    if not 0 <= unit["chosen"] < len(unit["lanes"]):
-        raise ValueError(f"unit {unit['name']}: lane {unit['chosen']} is chosen of {len(unit['lanes'])}")
+    if not unit["lanes"] or "kernel" not in unit["chosen"]:
+        raise ValueError(f"unit {unit['name']}: no setting was chosen")
+    for name in files_of(unit, "file", "nearest_file", "picture", "nearest_picture"):
+        if name != Path(name).name:
+            raise ValueError(f"unit {unit['name']}: {name} does not lie in {MEDIA}")
 
 
 def key_of(unit: Record) -> str:
@@ -98,17 +89,26 @@ def key_of(unit: Record) -> str:
     return f"{unit['layer']}/{unit['unit']}/{unit['aim']}"
 
 
-def sounds_of(unit: Record) -> Iterator[str]:
-    """Yield the wav files that a record names."""
-    for example in unit["examples"]:
-        for part in (example, example.get("nearest") or {}):
-            if part.get("file"):
-                yield part["file"]
+def files_of(unit: Record, *names: str) -> Iterator[str]:
+    """Yield the files that the sounds of a record name as `file`, `nearest_file`, `picture` ..."""
+    for sound in unit["sounds"]:
+        for name in names:
+            if sound.get(name):
+                yield str(sound[name])
+
+
+def read_picture(folder: Path, name: str) -> bytes | None:
+    """Return a picture in `media/generations`, or None where it is not there."""
+    path = folder / MEDIA / name
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError:
+        return None
 
 
 def read_sound(folder: Path, name: str) -> Floats | None:
     """Return the samples (N,) of a wav file in `media/generations`, or None where it is not there or is damaged."""
-    path = folder / SOUNDS / name
+    path = folder / MEDIA / name
     if not name or not path.is_file():
         return None
     try:

@@ -1,0 +1,106 @@
+"""The page of interpretations: how near they come to real clips and clean sources, beside random masks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from configs.errors import InputError
+from report.embed import script_file
+from report.generations import related
+from report.interpretations_file import load_interpretations
+from report.page import File
+from report.run_contents import RunContents
+
+AGAINST = {"real": "real clips of the class", "stems": "clean sources of the class"}
+KINDS = {
+    "real": ("floor", "interpretation", "random_mask"),
+    "stems": ("floor", "interpretation", "random_mask", "whole"),
+}
+NAMES = {
+    "floor": "floor",
+    "interpretation": "interpretation",
+    "random_mask": "random mask",
+    "whole": "whole clip",
+}
+
+
+def context(run: RunContents) -> dict[str, Any] | None:
+    """Return what the page shows, or None where interpretations were not compared."""
+    try:
+        points = load_interpretations(run.explanations)
+    except InputError as error:
+        return {"problem": str(error), "tables": [], "related": []}
+    if not points:
+        return None
+    last = points[-1]
+    return {
+        "problem": "",
+        "last": last,
+        "lead": lead(last),
+        "tables": tables(last),
+        "charts": len(charts(points)),
+        "related": related(run),
+    }
+
+
+def files(run: RunContents) -> Iterator[File]:
+    """Yield the curves."""
+    try:
+        points = load_interpretations(run.explanations)
+    except InputError:
+        return
+    if charts(points):
+        yield script_file("interpretations_curves", charts(points))
+
+
+def lead(last: Mapping[str, Any]) -> str:
+    """Say in two sentences what is compared."""
+    return (
+        f"How near the interpretations of {last['n_clips']} {last['split']} clips come to real clips of the class that "
+        "were not interpreted. A mask that isolates its class well moves away from real mixtures: where the clean "
+        "sources are known, the second table shows that it moves towards them."
+    )
+
+
+def tables(last: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a table for each network and kind of reference: head, and rows of cells ([value, low, high] or None)."""
+    found = []
+    for network, heard in (("own", "the explained network"), ("judge", f"{last.get('judge')} (independent)")):
+        for against, words in AGAINST.items():
+            rows = [row for row in last["rows"] if (row.get(network) or {}).get(against)]
+            sides = [row[network][against] for row in rows]
+            cells = [[(side.get(kind) or {}).get("kernel") for kind in KINDS[against]] for side in sides]
+            if rows:
+                found.append(
+                    {
+                        "to": words,
+                        "heard": heard,
+                        "heads": [NAMES[kind] for kind in KINDS[against]],
+                        "rows": list(zip(rows, cells, strict=True)),
+                        "means": [_mean([row[i] for row in cells]) for i in range(len(KINDS[against]))],
+                    }
+                )
+    return found
+
+
+def charts(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return charts of the mean over classes at each point; none for a single point."""
+    result = []
+    for against, words in AGAINST.items():
+        series = []
+        for kind in KINDS[against]:
+            line = [[p["epoch"], _class_mean(p, against, kind)] for p in points if not p["end"]]
+            if sum(value is not None for _, value in line) > 1:
+                series.append({"name": NAMES[kind], "points": line})
+        if series:
+            result.append({"title": f"To {words}", "x": "epoch", "unit": "kernel distance", "series": series})
+    return result
+
+
+def _class_mean(point: Mapping[str, Any], against: str, kind: str) -> float | None:
+    sides = [((row.get("own") or {}).get(against) or {}).get(kind) or {} for row in point["rows"]]
+    return _mean([side.get("kernel") for side in sides])
+
+
+def _mean(cells: Sequence[Sequence[float | None] | None]) -> float | None:
+    values = [cell[0] for cell in cells if cell and cell[0] is not None]
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,64 @@
+"""How near a model's interpretations come to real clips: `generations/interpretations.jsonl`, a line for each point.
+
+    version: 1; epoch: number from 1; end: whether the chosen checkpoint was measured after the training
+    split, n_clips, masks: what the masks act on; features: layer whose features are compared
+    judge: name of the independent network, or null; judge_note: why there is none
+    rows: one for each class: {name, n, recordings: interpreted clips; n_real, real_recordings: clips they are compared
+        with; energy: mean share of a clip that the interpretation keeps; own, judge: networks that hear them}
+    own, judge (null without one): {real, stems (null where there are none)}, each with [value, low, high] or null
+        for floor (what is of the same kind: whole clips, or clean sources), interpretation, random_mask, and against
+        stems also whole (the clips as they are), each as {kernel: [...], frechet: [...] or null}
+
+No recording stands on both sides of a comparison.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from configs.errors import InputError
+from report.run_folder import replace_file
+
+VERSION = 1
+FILE = "generations/interpretations.jsonl"
+NEEDED = ("epoch", "end", "rows")
+
+
+def load_interpretations(folder: Path) -> list[Mapping[str, Any]]:
+    """Return the points of a run, first to last; none where interpretations were not compared.
+
+    Raises:
+        InputError: The file is damaged or of another version.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return []
+    try:
+        points = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        for point in points:
+            if point["version"] != VERSION:
+                raise ValueError("written by another version")
+            missing = [name for name in NEEDED if name not in point]
+            if missing:
+                raise ValueError(f"{missing[0]} is missing")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read: {text}; delete it, the next point writes it again") from error
+    return points
+
+
+def save_interpretations(folder: Path, point: Mapping[str, Any]) -> Path:
+    """Write a point behind those of earlier epochs; later ones, of a run that was resumed, are dropped.
+
+    Raises:
+        InputError: The file cannot be written, or an earlier one cannot be read.
+    """
+    before = [
+        old for old in load_interpretations(folder) if not old["end"] and old["epoch"] < point["epoch"] + point["end"]
+    ]
+    lines = [json.dumps({"version": VERSION, **each}, allow_nan=False) for each in (*before, point)]
+    path = folder / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, "".join(f"{line}\n" for line in lines).encode())
+    return path
