@@ -1,7 +1,8 @@
 """What a generator makes of the same latents while it learns, as sound and picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,10 @@ import torch
 
 from callbacks.instrument import Instrument
 from callbacks.listening_media import log_pictures
-from callbacks.media import spectrogram_strip, write_wav
+from callbacks.media import GAP, Picture, spectrogram_strip, write_wav
 from callbacks.schedule import Schedule
 from configs.gan_schema import PreviewsConfig
-from models.wavegan_training import WaveGANTraining
+from models.gan_generators import GeneratorTraining
 from report.run_folder import replace_file
 
 SEED = 3
@@ -22,11 +23,20 @@ SEED = 3
 Sounds = npt.NDArray[np.float32]
 
 
-class GeneratorPreviews(Instrument[Sounds]):
+class Preview(NamedTuple):
+    """Generated clips (n, N) as sound, how that was made, and features (n, M, T) where these were generated."""
+
+    sounds: Sounds
+    vocoding: str
+    features: Sounds | None
+
+
+class GeneratorPreviews(Instrument[Preview]):
     """Writes `media/previews/epoch_NNNN/CLIP.wav` and `spectrograms.png`, and the same to Weights & Biases.
 
     Latents are those of one fixed draw; the codes of a generator that has them are set to one category after the
-    other. Logs the peak of the clips, which a generator that fell silent does not have.
+    other. Generated features are drawn as they are, and heard through a vocoder that `vocoding.txt` names. Logs the
+    peak of the clips, which a generator that fell silent does not have.
     """
 
     metric_names = ("peak",)
@@ -37,38 +47,71 @@ class GeneratorPreviews(Instrument[Sounds]):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Stand aside where nothing is generated."""
-        if not isinstance(pl_module, WaveGANTraining):
+        if not isinstance(pl_module, GeneratorTraining):
             self.schedule, self.values = Schedule(0, at_end=False), {}
 
-    def measure(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> Sounds:
-        """Generate the clips (n_clips, N)."""
-        assert isinstance(module, WaveGANTraining)  # noqa: S101 (`setup` stands aside otherwise)
+    def measure(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> Preview:
+        """Generate the clips and make them heard."""
+        assert isinstance(module, GeneratorTraining)  # noqa: S101 (`setup` stands aside otherwise)
         categories = None if module.codes is None else torch.arange(self.n_clips) % module.codes.n_categories
-        waveform: Sounds = module.generate(self.n_clips, SEED, categories)[0].float().cpu().numpy()
-        return waveform
+        clips, vocoder = module.generate(self.n_clips, SEED, categories)[0].float(), module.vocoder()
+        sounds: Sounds = vocoder.invert(clips).cpu().numpy()
+        features = clips[:, 0].cpu().numpy() if module.sound.kind == "features" else None
+        return Preview(sounds, vocoder.name, features)
 
-    def publish(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, found: Sounds) -> dict[str, float]:
+    def publish(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, found: Preview) -> dict[str, float]:
         """Write sounds and picture on the first process."""
-        assert isinstance(module, WaveGANTraining)  # noqa: S101
+        assert isinstance(module, GeneratorTraining)  # noqa: S101
         if trainer.is_global_zero:
             folder = Path(trainer.default_root_dir) / "media" / "previews" / f"epoch_{epoch:04d}"
-            rate, n_fft = module.sample_rate, module.front_end.config.n_fft
-            for number, samples in enumerate(found):
+            rate = module.sample_rate
+            # A vocoder's level is its own: what is louder than full scale is brought down to it.
+            heard = found.sounds / np.maximum(1, np.abs(found.sounds).max(axis=1, keepdims=True))
+            for number, samples in enumerate(heard):
                 write_wav(folder / f"{number}.wav", samples, rate)
-            spectra = module.front_end.stft(torch.from_numpy(found).to(module.device)).abs().cpu().numpy()
-            picture = spectrogram_strip(list(spectra), n_fft)
+            if found.features is not None:
+                replace_file(folder / "vocoding.txt", f"{found.vocoding}\n".encode())
+            picture, scale = _picture(module, found)
             replace_file(folder / "spectrograms.png", _png(picture))
 
             def entries(wandb: Any) -> dict[str, Any]:  # noqa: ANN401 - the module
-                sounds = [wandb.Audio(s, sample_rate=rate, caption=str(i)) for i, s in enumerate(found)]
-                shown = wandb.Image(picture, caption=f"epoch {epoch}, latents 0 to {len(found) - 1}; -80 to 0 dB")
+                captions = [str(i) if found.features is None else f"{i}: {found.vocoding}" for i in range(len(heard))]
+                sounds = [
+                    wandb.Audio(s, sample_rate=rate, caption=caption)
+                    for s, caption in zip(heard, captions, strict=True)
+                ]
+                shown = wandb.Image(picture, caption=f"epoch {epoch}, latents 0 to {len(heard) - 1}; {scale}")
                 return {"previews/sounds": sounds, "previews/spectrograms": shown}
 
             log_pictures(trainer, entries)
-        return {"peak": float(np.abs(found).max())}
+        return {"peak": float(np.abs(found.sounds).max())}
 
 
-def _png(picture: npt.NDArray[np.uint8]) -> bytes:
+def _picture(module: GeneratorTraining, found: Preview) -> tuple[Picture, str]:
+    """Return the clips side by side on one scale, and what the scale is."""
+    if found.features is not None:
+        low, high = float(found.features.min()), float(found.features.max()) + 1e-3
+        return feature_strip(
+            list(found.features), low, high
+        ), f"{low:.1f} to {high:.1f} in units of {module.sound.unit}"
+    n_fft = module.front_end.config.n_fft
+    spectra = module.front_end.stft(torch.from_numpy(found.sounds).to(module.device)).abs().cpu().numpy()
+    return spectrogram_strip(list(spectra), n_fft), "-80 to 0 dB"
+
+
+def feature_strip(features: Sequence[Sounds], low: float, high: float) -> Picture:
+    """Features (M, T) side by side as one picture (2 M, width, 3), low bands below, from `low` to `high`."""
+    import matplotlib
+
+    shades = matplotlib.colormaps["magma"]
+    parts: list[Picture] = []
+    for feature in features:
+        level = np.clip((feature[::-1] - low) / (high - low), 0, 1).repeat(2, axis=0).repeat(2, axis=1)
+        parts += [shades(level, bytes=True)[..., :3], np.full((len(level), GAP, 3), 255, dtype=np.uint8)]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def _png(picture: Picture) -> bytes:
     import io
 
     from matplotlib.image import imsave

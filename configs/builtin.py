@@ -10,6 +10,8 @@ from configs.gan_schema import (
     SyntheticWordsData,
     WaveGANConfig,
 )
+from configs.gan_spectrogram_schema import SpectrogramGANConfig, SpectrogramVAEConfig
+from configs.jamendo_schema import JamendoData, SingingVoiceBackboneConfig, SingingVoiceConfig
 from configs.layer_probes_schema import LayerProbesConfig
 from configs.registry import register
 from configs.schema import (
@@ -38,6 +40,7 @@ register("dataset", "audio_folder", AudioFolderData, "datamodules.audio_folder:A
 register("dataset", "openmic", OpenMicData, "datamodules.openmic:OpenMic")
 register("dataset", "digits", DigitsData, "datamodules.digits:Digits")
 register("dataset", "synthetic_words", SyntheticWordsData, "datamodules.synthetic_words:SyntheticWords")
+register("dataset", "jamendo", JamendoData, "datamodules.jamendo:Jamendo")
 
 register("backbone", "small_cnn", SmallCNNConfig, "models.backbones:SmallCNN")
 register("backbone", "vgg", VGGConfig, "models.vgg:VGG")
@@ -50,6 +53,12 @@ register(
 )
 register("backbone", "beats", BEATsConfig, "models.beats:BEATs")
 register("backbone", "waveform_cnn", WaveformCNNConfig, "models.waveform_cnn:WaveformCNN")
+register(
+    "backbone",
+    "singing_voice",
+    SingingVoiceBackboneConfig,
+    "models.singing_voice_network:SingingVoiceNetwork",
+)
 
 register("model", "by_design", ByDesignConfig, "models.by_design:ByDesignClassifier")
 register("model", "black_box", BlackBoxConfig, "models.black_box:BlackBoxClassifier")
@@ -58,9 +67,12 @@ register("model", "task_driven_nmf", TaskDrivenNMFConfig, "models.nmf_classifier
 register("model", "post_hoc", PostHocConfig, "models.post_hoc:PostHocInterpreter")
 register("model", "masked_spectrogram", MaskedSpectrogramConfig, "models.masked_spectrogram:MaskedSpectrogram")
 register("model", "lmac", LMACConfig, "models.lmac:ListenableMaps")
+register("model", "singing_voice", SingingVoiceConfig, "models.singing_voice:SingingVoiceClassifier")
 register("model", "wavegan", WaveGANConfig, "models.wavegan_training:WaveGANTraining")
 register("model", "ciwgan", CiwGANConfig, "models.wavegan_training_codes:CiwGANTraining")
 register("model", "fiwgan", FiwGANConfig, "models.wavegan_training_codes:FiwGANTraining")
+register("model", "spectrogram_gan", SpectrogramGANConfig, "models.spectrogram_gan_training:SpectrogramGANTraining")
+register("model", "spectrogram_vae", SpectrogramVAEConfig, "models.spectrogram_vae_training:SpectrogramVAETraining")
 
 register("callback", "faithfulness", FaithfulnessConfig, "callbacks.faithfulness:FaithfulnessCallback")
 register("callback", "dissection", DissectionConfig, "callbacks.dissection:DissectionCallback")

@@ -80,7 +80,52 @@ LENGTHS = (4096, 16384, 32768, 65536)
 
 
 @dataclass
-class WaveGANConfig(ModelConfig):
+class GeneratorConfig(ModelConfig):
+    """What all generators share: averaged weights, how they are scored, and when they have collapsed."""
+
+    name: str = "???"
+    """Generator, by its registered name."""
+    average: float = 0.999
+    """Share that the averaged weights of the generator keep at each of its steps; 0 keeps no average."""
+    n_scored: int = 256
+    """Clips generated and scored at each validation; the test scores eight times as many."""
+    collapse_after: int = 500
+    """Steps of the generator before a collapse can be called one."""
+    collapse_distance: float = 0.1
+    """Distance between generated clips, relative to real ones, below which the generator has collapsed."""
+    collapse_patience: int = 3
+    """Validations in a row that must look collapsed before the training stops; 0 never stops it."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from at_least(self, "model", 2, ("n_scored",))
+        yield from at_least(self, "model", 0, ("collapse_after", "collapse_distance", "collapse_patience"))
+        yield from below_one(self, "model", ("average",))
+
+    def run_problems(self, config: Any) -> Iterator[str]:  # noqa: ANN401 - configs.schema imports this file
+        """Yield one sentence per setting of another group that a generator cannot be trained with."""
+        if config.trainer.devices > 1:
+            yield f"trainer.devices={config.trainer.devices}: model.name={self.name} trains on one device"
+        if config.augmentation.enabled:
+            yield f"augmentation.enabled=true: model.name={self.name} would learn the changes; set it to false"
+        if config.twin:
+            yield f"twin=true trains a black box beside a classifier; model.name={self.name} is none"
+
+
+def adversarial_problems(name: str, trainer: Any) -> Iterator[str]:  # noqa: ANN401 - configs.schema imports this file
+    """Yield one sentence per setting of the trainer that generator and critic cannot be trained with."""
+    if trainer.gradient_clip:
+        yield f"trainer.gradient_clip={trainer.gradient_clip:g} must be 0 for model.name={name}"
+    if trainer.precision == "16-mixed":
+        yield (
+            f"trainer.precision=16-mixed: model.name={name} has several optimizers, which one loss scale does "
+            "not fit; choose bf16-mixed"
+        )
+
+
+@dataclass
+class WaveGANConfig(GeneratorConfig):
     """WaveGAN (Donahue et al. 2019): latents to waveforms, trained against a critic with gradient penalty (WGAN-GP)."""
 
     name: str = "wavegan"
@@ -103,18 +148,8 @@ class WaveGANConfig(ModelConfig):
     """Weight lambda of the gradient penalty."""
     learning_rate: float = 1e-4
     """Learning rate of Adam (beta 0.5 and 0.9), for critic and generator."""
-    average: float = 0.999
-    """Share that the averaged weights of the generator keep at each of its steps; 0 keeps no average."""
-    n_scored: int = 256
-    """Clips generated and scored at each validation; the test scores eight times as many."""
     judge: str | None = None
     """Run of a classifier of the same classes (padded clips) that says which class each generated clip is; none: no."""
-    collapse_after: int = 500
-    """Steps of the generator before a collapse can be called one."""
-    collapse_distance: float = 0.1
-    """Distance between generated clips, relative to real ones, below which the generator has collapsed."""
-    collapse_patience: int = 3
-    """Validations in a row that must look collapsed before the training stops; 0 never stops it."""
 
     @property
     def channels(self) -> int:
@@ -129,38 +164,25 @@ class WaveGANConfig(ModelConfig):
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from super().problems()
-        yield from at_least(self, "model", 1, ("width", "latents", "critic_steps", "n_scored"))
-        yield from at_least(self, "model", 0, ("phase_shuffle", "gradient_penalty", "collapse_after"))
-        yield from at_least(self, "model", 0, ("collapse_distance", "collapse_patience"))
+        yield from at_least(self, "model", 1, ("width", "latents", "critic_steps"))
+        yield from at_least(self, "model", 0, ("phase_shuffle", "gradient_penalty"))
         yield from above_zero(self, "model", ("learning_rate",))
-        yield from below_one(self, "model", ("average",))
         if self.clip_samples not in LENGTHS:
             yield f"model.n_samples={self.n_samples}: there is a network for {', '.join(map(str, LENGTHS))}"
 
     def run_problems(self, config: Any) -> Iterator[str]:  # noqa: ANN401 - configs.schema imports this file
         """Yield one sentence per setting of another group that a generator cannot be trained with."""
-        data, trainer, rate = config.data, config.trainer, config.front_end.sample_rate
+        yield from super().run_problems(config)
+        yield from adversarial_problems(self.name, config.trainer)
+        data, rate = config.data, config.front_end.sample_rate
         samples = None if data.seconds is None else round(data.seconds * rate)
         if samples != self.clip_samples:
             yield (
                 f"model.name={self.name} makes clips of {self.clip_samples} samples, data.seconds={data.seconds} at "
                 f"front_end.sample_rate={rate} has {samples}: set data.seconds={self.clip_samples / rate:g}"
             )
-        if trainer.gradient_clip:
-            yield f"trainer.gradient_clip={trainer.gradient_clip:g} must be 0 for model.name={self.name}"
-        if trainer.devices > 1:
-            yield f"trainer.devices={trainer.devices}: model.name={self.name} trains on one device"
-        if trainer.precision == "16-mixed":
-            yield (
-                f"trainer.precision=16-mixed: model.name={self.name} has several optimizers, which one loss scale does "
-                "not fit; choose bf16-mixed"
-            )
-        if config.augmentation.enabled:
-            yield f"augmentation.enabled=true: model.name={self.name} would learn the changes; set it to false"
         if getattr(data, "multi_label", False):
             yield f"model.name={self.name} needs clips of one class each, data.multi_label=true has several"
-        if config.twin:
-            yield f"twin=true trains a black box beside a classifier; model.name={self.name} is none"
 
 
 @dataclass

@@ -1,16 +1,18 @@
 """A trained generator back in memory: `load_generator(path).generate(8, seed=0)` gives eight sounds."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from configs.data_schema import FrontEndConfig
 from configs.errors import InputError
 from configs.schema import Config
+from interpretability.generation.prior import Prior, Sound
+from interpretability.generation.vocoding import Vocoder
 from models.gan_codes import Codes
+from models.gan_generators import GeneratorTraining
 from models.run_loading import restore
-from models.wavegan import WaveGANGenerator
-from models.wavegan_training import WaveGANTraining
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,23 +22,31 @@ class LoadedGenerator:
     Attributes:
         path: run folder, or the checkpoint file it was read from.
         config: of the run, as stored in the checkpoint.
-        model: generator, critic and Q network as trained; `model.latents(n)` draws latents.
+        model: generator and what trained it (critic, Q network, encoder); `model.latents(n)` draws latents.
     """
 
     path: Path
     config: Config
-    model: WaveGANTraining
+    model: GeneratorTraining
 
     @property
-    def generator(self) -> WaveGANGenerator:
-        """The network from latents (B, n_latents) to waveforms (B, N), with averaged weights."""
-        network = self.model.average.module
-        assert isinstance(network, WaveGANGenerator)  # noqa: S101 (AveragedModel hides the type)
-        return network
+    def generator(self) -> nn.Module:
+        """The network from latents (B, n_latents) to clips (B, *sound.shape), with averaged weights."""
+        return self.model.average.module
+
+    @property
+    def sound(self) -> Sound:
+        """What one generated clip is: a waveform, or the features of an excerpt."""
+        return self.model.sound
+
+    @property
+    def n_samples(self) -> int:
+        """Length of a generated clip in samples."""
+        return self.model.n_samples
 
     @property
     def codes(self) -> Codes | None:
-        """Kind of the code variables, which are the first latents; None for WaveGAN."""
+        """Kind of the code variables, which are the first latents; None for generators without."""
         return self.model.codes
 
     @property
@@ -52,12 +62,41 @@ class LoadedGenerator:
     def generate(
         self, n: int, seed: int, categories: Tensor | None = None, level: float = 1.0
     ) -> tuple[Tensor, Tensor | None]:
-        """Generate n clips (n, N) and the categories (n,) of their codes, if any; as `WaveGANTraining.generate`.
+        """Generate n clips (n, *sound.shape) and the categories (n,) of their codes, if any.
 
         Raises:
             InputError: Categories that the generator does not have.
         """
         return self.model.generate(n, seed, categories, level)
+
+    def vocoder(self) -> Vocoder:
+        """Return what makes generated clips heard, and what it is called."""
+        return self.model.vocoder()
+
+    def prior(self, front_end: FrontEndConfig | None = None, code: Tensor | None = None) -> Prior:
+        """Return the prior that a search goes through.
+
+        Args:
+            front_end: of the classifier that is to hear what is generated; None compares nothing.
+            code: (c,) values at which the first latents are held.
+
+        Raises:
+            InputError: Another sample rate, or, where features are generated, another front end.
+        """
+        if front_end is not None:
+            self.check_heard_by(front_end)
+        return self.model.prior(code)
+
+    def check_heard_by(self, front_end: FrontEndConfig) -> None:
+        """Compare what is generated with what a classifier hears; see `prior`."""
+        name, own, other = self.config.model.name, asdict(self.config.front_end), asdict(front_end)
+        keys = ["sample_rate"] if self.sound.kind == "waveform" else list(own)
+        for key in keys:
+            if own[key] != other[key]:
+                raise InputError(
+                    f"prior {self.path} ({name}) was trained with front_end.{key}={own[key]}, the classifier hears "
+                    f"front_end.{key}={other[key]}: train a generator with the classifier's front end"
+                )
 
 
 def load_generator(path: str | Path, device: str = "cpu") -> LoadedGenerator:
@@ -68,9 +107,9 @@ def load_generator(path: str | Path, device: str = "cpu") -> LoadedGenerator:
         InputError: No finished checkpoint, a truncated or foreign one, or one of a classifier.
     """
     found = restore(path, device)
-    if not isinstance(found.model, WaveGANTraining):
+    if not isinstance(found.model, GeneratorTraining):
         raise InputError(
-            f"{found.path}: model.name={found.config.model.name} generates no waveforms; give the run of a wavegan, "
-            "ciwgan or fiwgan"
+            f"{found.path}: model.name={found.config.model.name} generates nothing; give the run of a wavegan, ciwgan, "
+            "fiwgan, spectrogram_gan or spectrogram_vae"
         )
     return LoadedGenerator(found.path, found.config, found.model)

@@ -17,7 +17,7 @@ class CriticTerms(NamedTuple):
 
 
 def interpolates(real: Tensor, made: Tensor) -> Tensor:
-    """Points x + u (G(z) - x) between real and generated clips (B, N), u uniform in [0, 1) and one for each clip.
+    """Points x + u (G(z) - x) between real and generated clips (B, ...), u uniform in [0, 1) and one for each clip.
 
     Raises:
         InputError: Clips of different shapes.
@@ -27,12 +27,12 @@ def interpolates(real: Tensor, made: Tensor) -> Tensor:
             f"real clips of shape {tuple(real.shape)} and generated ones of {tuple(made.shape)}: set data.seconds so "
             "that both have as many samples"
         )
-    share = torch.rand(len(real), 1, device=real.device, dtype=real.dtype)
+    share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
     return real + share * (made - real)
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
-    """E[(||grad D(x^)||_2 - 1)^2] at points x^ (B, N), the norm taken over time (Gulrajani et al. 2017, eq. 3).
+    """E[(||grad D(x^)||_2 - 1)^2] at points x^ (B, ...), the norm over all of a clip (Gulrajani et al. 2017, eq. 3).
 
     In full precision whatever autocast is on: second derivatives in half precision lose the small gradients that the
     penalty is about. The result can be differentiated by the critic's weights.
@@ -40,12 +40,12 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tens
     with torch.autocast(points.device.type, enabled=False):
         points = points.detach().float().requires_grad_()
         (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-        penalty: Tensor = (slope.norm(dim=1) - 1).square().mean()
+        penalty: Tensor = (slope.flatten(1).norm(dim=1) - 1).square().mean()
         return penalty
 
 
 def critic_terms(critic: Callable[[Tensor], Tensor], real: Tensor, made: Tensor) -> CriticTerms:
-    """What the critic is trained by, from real and generated clips (B, N); its loss is lambda * penalty - gap.
+    """What the critic is trained by, from real and generated clips (B, ...); its loss is lambda * penalty - gap.
 
     The critic is called three times, so that phase shuffle is drawn anew for real, generated and interpolated clips.
     """

@@ -51,7 +51,7 @@ def start_as_published(network: nn.Module) -> None:
     PyTorch's own start is smaller in the critic's layers: its gradients reach the generator some twenty times weaker.
     """
     for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv1d | nn.ConvTranspose1d):
+        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
             nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

@@ -210,5 +210,5 @@ def test_a_judge_scores_the_codes(tmp_path, cache):
 
 
 def test_a_run_of_a_classifier_is_no_generator(untrained_run):
-    with pytest.raises(InputError, match=r"model\.name=black_box generates no waveforms"):
+    with pytest.raises(InputError, match=r"model\.name=black_box generates nothing"):
         load_generator(untrained_run(**{"model.name": "black_box"}))
