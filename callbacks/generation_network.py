@@ -54,13 +54,14 @@ class Network:
             return None
         front_end = self.module.front_end
         config, filters = front_end.config, front_end.filters
+        natural = config.features == "ln_mel"
         assert filters is not None  # noqa: S101 - features of another kind are searched as waveforms
         found = mel_griffin_lim(
             filters.detach(),
             config.n_fft,
             config.hop_length,
-            linear=lambda features: torch.pow(10.0, features),
-            power=1.0 if config.mel_of == "magnitude" else 2.0,
+            linear=torch.exp if natural else lambda features: torch.pow(10.0, features),
+            power=1.0 if natural or config.mel_of == "magnitude" else 2.0,
             iterations=iterations,
         )
         return Vocoder(f"pseudo-inverse of the bands, {found.name}", found.invert)
@@ -69,7 +70,7 @@ class Network:
 def takes_features(module: AudioClassifier[Any]) -> bool:
     """Whether a classifier decides by features that are fixed, and that a vocoder makes heard."""
     config = module.front_end.config
-    fixed = config.features in ("log_mel", "gammatone") and not config.trainable
+    fixed = config.features in ("log_mel", "ln_mel", "gammatone") and not config.trainable
     return fixed and backbone_path(module) is not None
 
 

@@ -159,8 +159,8 @@ class FrontEndConfig:
     """Length of the STFT window in samples."""
     hop_length: int = 512
     """Step between STFT frames in samples."""
-    features: Literal["log_mel", "gammatone", "constant_q", "waveform"] = "log_mel"
-    """What the classifier sees; dictionary and masks stay on the STFT, which can be inverted."""
+    features: Literal["log_mel", "ln_mel", "gammatone", "constant_q", "waveform"] = "log_mel"
+    """What the classifier sees (ln_mel: Schlueter and Grill 2015); dictionary and masks stay on the invertible STFT."""
     n_mels: int = 64
     """Mel bands seen by the classifier; also the number of gammatone bands or constant-Q bins."""
     mel_of: Literal["power", "magnitude"] = "power"
@@ -195,8 +195,8 @@ class FrontEndConfig:
     def _feature_problems(self, top: float) -> Iterator[str]:
         """Yield what the kind of features cannot be made with, up to `top` Hz."""
         yield from at_least(self, "front_end", 1, ("bins_per_octave",))
-        if self.trainable and self.features == "waveform":
-            yield "front_end.trainable=true needs filters to train: front_end.features=waveform has none"
+        if self.trainable and self.features in ("waveform", "ln_mel"):
+            yield f"front_end.trainable=true needs filters to train: front_end.features={self.features} has none"
         if self.features != "constant_q":
             return
         if self.f_min <= 0:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from configs.errors import InputError
 from configs.schema import FrontEndConfig
+from models.natural_log_mel import NaturalLogMel
 
 FEATURE_FLOOR = 1e-5  # energy under which features are flat; keeps the logarithm finite at digital silence
 
@@ -117,6 +118,8 @@ def build_view(config: FrontEndConfig) -> nn.Module:
         return RawWaveform()
     if config.features == "constant_q":
         return ConstantQ(config)
+    if config.features == "ln_mel":
+        return NaturalLogMel(config.sample_rate, config.n_fft, config.n_mels, config.f_min, config.f_max)
     return FilterBands(gammatone_filters(config) if config.features == "gammatone" else mel_filters(config), config)
 
 
