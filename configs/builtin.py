@@ -1,6 +1,7 @@
 """The components that come with the program, in one table."""
 
 from configs.callback_schema import FaithfulnessConfig, ListeningConfig
+from configs.dataset_schema import GtzanData, MtgJamendoData, SonycUstData, UrbanSound8KData
 from configs.dissection_schema import DissectionConfig
 from configs.gan_schema import (
     CiwGANConfig,
@@ -38,6 +39,10 @@ register("dataset", "sound_scenes", SoundScenesData, "datamodules.sound_scenes:S
 register("dataset", "esc50", Esc50Data, "datamodules.esc50:Esc50")
 register("dataset", "audio_folder", AudioFolderData, "datamodules.audio_folder:AudioFolder")
 register("dataset", "openmic", OpenMicData, "datamodules.openmic:OpenMic")
+register("dataset", "urbansound8k", UrbanSound8KData, "datamodules.urbansound8k:UrbanSound8K")
+register("dataset", "sonyc_ust", SonycUstData, "datamodules.sonyc_ust:SonycUst")
+register("dataset", "gtzan", GtzanData, "datamodules.gtzan:Gtzan")
+register("dataset", "mtg_jamendo", MtgJamendoData, "datamodules.mtg_jamendo:MtgJamendo")
 register("dataset", "digits", DigitsData, "datamodules.digits:Digits")
 register("dataset", "synthetic_words", SyntheticWordsData, "datamodules.synthetic_words:SyntheticWords")
 register("dataset", "jamendo", JamendoData, "datamodules.jamendo:Jamendo")

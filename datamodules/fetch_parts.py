@@ -40,8 +40,8 @@ def fetch_parts(
 ) -> None:
     """Fetch files and archives into `root`, which must be absent or empty; what was fetched before is not again.
 
-    The work happens in a hidden folder beside `root`, as that of `fetch_archive`. Each finished part is marked there and
-    its archive removed at once, so that the disk holds one archive beside the data.
+    The work happens in a hidden folder beside `root`, as that of `fetch_archive`. Each finished part is marked there
+    and its archive removed at once, so that the disk holds one archive beside the data.
 
     Args:
         parts: folder of what is there so far -> the files; it is asked step by step, so that a list that came as an
