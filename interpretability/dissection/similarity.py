@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from configs.errors import InputError
+from interpretability.dissection.ranked_clips import dense_ranks, rising_places, strongest
 from interpretability.dissection.scores import tie_ends
 from interpretability.dissection.unit_blocks import unit_blocks
 
@@ -101,9 +102,8 @@ def wpmi(
     """
     check_pair(activations, scores)
     log_q = ((scale * scores.to(activations)).softmax(dim=1) + LEAST_PROBABILITY).log()
-    top = min(top, len(scores))
     parts = [
-        torch.nn.functional.embedding_bag(activations[:, block].topk(top, dim=0).indices.T, log_q, mode="sum")
+        torch.nn.functional.embedding_bag(strongest(activations[:, block], min(top, len(scores))), log_q, mode="sum")
         for block in unit_blocks(activations.shape[1], len(scores))
     ]
     return _mutual(torch.cat(parts), weight, as_published)
@@ -135,14 +135,22 @@ def soft_wpmi(
         as_published: one unit at a time, as the paper's code calls it: with weight 1, sigma is 0 for every concept.
     """
     check_pair(activations, scores)
-    q = (scale * scores.to(activations)).softmax(dim=1)
+    lost = (scale * scores.to(activations)).softmax(dim=1) - 1
     top = min(top, len(scores))
-    p = first - torch.arange(top, device=q.device, dtype=q.dtype) / top * (first - last)
+    p = first - torch.arange(top, device=lost.device, dtype=lost.dtype) / top * (first - last)
     parts = []
     for block in unit_blocks(activations.shape[1], top * scores.shape[1]):
-        chosen = q[activations[:, block].topk(top, dim=0).indices]  # (top, u, M)
-        parts.append((1 + p[:, None, None] * (chosen - 1) + LEAST_PROBABILITY).log().sum(dim=0))
+        clips = strongest(activations[:, block], top, ordered=True)
+        chosen = lost.index_select(0, clips.T.flatten()).view(top, len(clips), -1)
+        parts.append(_log_product(chosen.mul_(p[:, None, None]).add_(1 + LEAST_PROBABILITY)))
     return _mutual(torch.cat(parts), weight, as_published)
+
+
+def _log_product(factors: Tensor) -> Tensor:
+    """Sum over the first axis of the logs of factors of at least `LEAST_PROBABILITY`; one log for four of them."""
+    quarter = len(factors) // 4
+    a, b, c, d = (factors[part * quarter : (part + 1) * quarter] for part in range(4))
+    return (a * b).mul_(c).mul_(d).log_().sum(dim=0) + factors[4 * quarter :].log().sum(dim=0)
 
 
 def _mutual(likelihood: Tensor, weight: float, alone: bool) -> Tensor:
@@ -179,16 +187,19 @@ def rank_reorder(
     n, scores = max(2, int(len(activations) * share)), scores.to(activations)
     generator = torch.Generator().manual_seed(seed)
     shuffles = torch.cat([torch.randperm(n, generator=generator) for _ in range(5)]).to(scores.device)
-    parts = []
+    ranks, parts = dense_ranks(scores), []
     for block in unit_blocks(activations.shape[1], n * max(scores.shape[1], 5)):
-        values, clips = activations[:, block].topk(n, dim=0)
-        rising, chosen = values.flip(0), scores[clips]  # (n, u), (n, u, M)
-        places = chosen.argsort(dim=0, stable=True)
-        places = places if as_published else places.argsort(dim=0)
-        reordered = rising[:, :, None].expand_as(chosen).gather(0, places)
-        error = (values[:, :, None] - reordered).abs().pow(power).mean(dim=0)
-        baseline = (rising.repeat(5, 1) - rising[shuffles]).abs().pow(power).mean(dim=0)[:, None]
-        parts.append(-error / baseline / chosen.mean(dim=0).clamp_min(0).pow(scale))
+        clips = strongest(activations[:, block], n, ordered=True)
+        values = activations[:, block].T.gather(1, clips)  # (u, n), falling
+        rising = values.flip(1)
+        places = rising_places(ranks, clips)  # (M, u, n)
+        kept, moved = (values, rising) if as_published else (rising, values)  # a^(m) and a, both sorted by the concept
+        starts = n * torch.arange(len(clips), dtype=places.dtype, device=places.device)[:, None]
+        found = moved.reshape(-1).index_select(0, places.add_(starts).flatten()).view(places.shape)
+        error = found.sub_(kept).abs_().pow_(power).mean(dim=2).T
+        baseline = (rising.repeat(1, 5) - rising[:, shuffles]).abs().pow(power).mean(dim=1, keepdim=True)
+        mean = torch.nn.functional.embedding_bag(clips, scores, mode="mean")
+        parts.append(-error / baseline / mean.clamp_min(0).pow(scale))
     return torch.cat(parts).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
 
 

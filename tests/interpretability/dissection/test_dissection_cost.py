@@ -43,8 +43,14 @@ def test_fifty_thousand_units_need_less_than_300_mb_however_many_clips() -> None
 
 
 def one_by_one(of: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """The published way: a loop over units."""
+    """The published way: a loop over units, each with all that the similarity needs."""
     return lambda u, S: torch.cat([of(u[:, [k]], S) for k in range(u.shape[1])])
+
+
+def pmi_one_by_one(u: Tensor, S: Tensor, top: int, scale: float, weight: float, soft: bool) -> Tensor:
+    """The same for mutual information, but for its second term, which is over all units."""
+    likelihood = one_by_one(lambda a, b: pmi_loop(a, b, top, scale, 0.0, soft))(u, S)
+    return likelihood - weight * (likelihood.logsumexp(dim=0) - math.log(len(likelihood)))
 
 
 def cubed_loop(u: Tensor, S: Tensor) -> Tensor:
@@ -108,18 +114,26 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
 
 
 def test_scores_are_ten_times_as_fast_as_loops_over_units_and_the_same() -> None:
-    """CPU seconds for six scores of a layer together, loops and blocks by turns; the paper scores unit by unit."""
+    """CPU seconds for six scores of a layer, loops and blocks by turns; the paper calls its similarity unit by unit.
+
+    Inside the published (soft-)WPMI there is a loop too, after all units have been ranked at once. Ranking is most of
+    the work that is left then, so that blocks gain less on it.
+    """
     torch.set_num_threads(1)
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     n, units, concepts = 2000, 384, 50
     S = 0.2 + 0.6 * (torch.arange(n)[:, None] % concepts == torch.arange(concepts)) + 0.05 * torch.rand(n, concepts)
     units_of = torch.randn(n, units) + 2 * S[:, torch.arange(units) % concepts]
+    highest = units_of.topk(101, dim=0).values
+    assert (highest[1:] != highest[:-1]).all()  # equal values would be ranked either way
     few = 24  # units of the slowest loops; their seconds count units / few times
     pairs: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor], int]] = {
         "cosine_cubed": (one_by_one(cubed_loop), cosine_cubed, units),
-        "wpmi": (lambda a, b: pmi_loop(a, b, 28, 2.0, 0.6, False), wpmi, units),
-        "soft_wpmi": (lambda a, b: pmi_loop(a, b, 100, 10.0, 1.0, True), soft_wpmi, units),
-        "rank_reorder": (rank_loop, rank_reorder, units),
+        "wpmi": (lambda a, b: pmi_one_by_one(a, b, 28, 2.0, 0.6, False), wpmi, units),
+        "soft_wpmi": (lambda a, b: pmi_one_by_one(a, b, 100, 10.0, 1.0, True), soft_wpmi, units),
+        "rank_reorder": (one_by_one(rank_loop), rank_reorder, units),
+        "wpmi, loop inside": (lambda a, b: pmi_loop(a, b, 28, 2.0, 0.6, False), wpmi, units),
+        "soft_wpmi, loop inside": (lambda a, b: pmi_loop(a, b, 100, 10.0, 1.0, True), soft_wpmi, units),
         "pearson": (pearson_loop, pearson, few),
         "auprc": (auprc_loop, auprc, few),
     }
@@ -133,9 +147,9 @@ def test_scores_are_ten_times_as_fast_as_loops_over_units_and_the_same() -> None
             scale = float(expected.abs().max().clamp_min(1))
             assert float((found - expected).abs().max()) < 1e-5 * scale, name
     ratios = {name: round(loops[name] / blocks[name], 1) for name in pairs}
-    total = sum(loops.values()) / sum(blocks.values())
-    print(f"each {ratios}; together {total:.1f}")
-    assert total >= 10
+    print(ratios)
+    assert all(ratio >= 10 for name, ratio in ratios.items() if "inside" not in name)
+    assert all(ratio >= 1.5 for ratio in ratios.values())
 
 
 def test_the_streaming_pass_is_twice_as_fast_as_saving_everything(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from configs.errors import InputError
+from interpretability.dissection.ranked_clips import dense_ranks, rising_places, strongest
 from interpretability.dissection.similarity import (
     SIMILARITIES,
     auprc,
@@ -128,6 +129,47 @@ def test_rank_reorder(pair: tuple[Tensor, Tensor]) -> None:
     assert close(rank_reorder(*pair), each(*pair, of(False)))
     assert close(rank_reorder(*pair, as_published=True), each(*pair, of(True)))
     assert not close(rank_reorder(*pair), rank_reorder(*pair, as_published=True), 0.1)
+
+
+def test_equal_scores_keep_the_order_of_the_clips(pair: tuple[Tensor, Tensor]) -> None:
+    u, S = pair[0], (2 * pair[1]).round()  # three values only
+    n = 24
+    falling, clips = u.topk(n, dim=0)
+    expected = torch.empty(U, M, dtype=torch.float64)
+    shuffles = [torch.randperm(n, generator=g) for g in [torch.Generator().manual_seed(0)] for _ in range(5)]
+    for k in range(U):
+        a, rising = falling[:, k], falling[:, k].flip(0)
+        chance = torch.stack([(rising - rising[p]).abs() ** 3 for p in shuffles]).mean()
+        for m in range(M):
+            s = S[clips[:, k], m]
+            ranks = s.argsort(stable=True).argsort()
+            expected[k, m] = -((a - rising[ranks]).abs() ** 3).mean() / chance / s.mean().sqrt()
+    assert close(rank_reorder(u, S, share=0.2), expected)
+
+
+def test_clips_of_many_and_of_few_are_the_highest() -> None:
+    values = torch.randn(50, 7)
+    for count in (1, 13, 50):
+        assert torch.equal(strongest(values, count, ordered=True), values.topk(count, dim=0).indices.T)
+        found = strongest(values, count).sort(dim=1).values
+        assert torch.equal(found, values.topk(count, dim=0).indices.T.sort(dim=1).values)
+
+
+def test_ranks_share_places_and_places_are_those_of_a_stable_sort() -> None:
+    scores = torch.tensor([[0.3], [0.1], [0.3], [0.2], [0.1]])
+    ranks = dense_ranks(scores)
+    assert ranks.tolist() == [[2, 0, 2, 1, 0]]
+    clips = torch.tensor([[2, 1, 0, 4], [3, 2, 4, 0]])
+    assert rising_places(ranks, clips).tolist() == [[[1, 3, 0, 2], [2, 0, 1, 3]]]
+
+
+def test_soft_wpmi_of_any_number_of_clips(pair: tuple[Tensor, Tensor]) -> None:
+    for top in (1, 3, 4, 7):
+
+        def of(q: float, r: int, top: int = top) -> float:
+            return math.log(1 + (0.998 - r / top * (0.998 - 0.97)) * (q - 1) + 1e-7)
+
+        assert close(soft_wpmi(*pair, top=top), mutual(likelihoods(*pair, top, 10.0, of), 1.0))
 
 
 def test_rank_reorder_of_a_perfect_concept_is_zero() -> None:
