@@ -1,28 +1,30 @@
 """What the pages of generated sounds show: what each unit asks for, beside the real excerpt that comes nearest."""
 
+import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from configs.errors import InputError
 from report.embed import pcm, script_file
-from report.generations_data import Distance, distance_of, unit_data
+from report.generations_data import Distance, chosen_lane, distance_of, unit_data
 from report.generations_file import (
-    SKIPPED,
-    UNTRAINED,
     GenerationPoint,
     Record,
     files_of,
     key_of,
     load_points,
-    read_picture,
+    nearest_of,
     read_sound,
 )
 from report.interpretations_file import load_interpretations
 from report.page import File
 from report.run_contents import RunContents
+from report.thumbnail import png
 
-HEAD = "head"
+OUTPUT = ""
 """Layer whose units are the classes."""
 PANELS = "generations"
 """Folder of the pictures in the report."""
@@ -37,7 +39,10 @@ class Row(NamedTuple):
     name: str
     place: str
     aim: str
-    sound: Mapping[str, Any]
+    example: Mapping[str, Any]
+    picture: str | None
+    nearest: Mapping[str, Any]
+    nearest_picture: str | None
     n: int
     recordings: int
     distance: Distance
@@ -64,17 +69,16 @@ def generations_context(run: RunContents) -> dict[str, Any] | None:
     return {
         "problem": "",
         "points": points,
-        "rows": [_row(unit, d, low, top) for unit, d in zip(last, found, strict=True)],
+        "rows": [_row(unit, d, low, top, i) for i, (unit, d) in enumerate(zip(last, found, strict=True))],
         "zero": _share(0.0, low, top),
         "ends": (low, top),
         "distance": NAMES[by],
         "lead": lead(last),
         "prior": first["prior"],
-        "trained": not str(first["prior"]).startswith(UNTRAINED),
-        "judge": str(first.get("independent") or ""),
-        "skipped": str(first.get("independent") or "").startswith(SKIPPED),
+        "judge": first.get("judge"),
+        "judge_note": first.get("judge_note", ""),
         "vocoding": first.get("vocoding", ""),
-        "seconds": first["excerpt_seconds"],
+        "seconds": first["seconds"],
         "scale": scale_text(first),
         "related": related(run),
     }
@@ -100,24 +104,27 @@ def generations_files(run: RunContents) -> Iterator[File]:
         },
     )
     heard: set[str] = set()
-    seen: set[str] = set()
     for i, key in enumerate(keys):
         records = [(point, unit) for point in points for unit in point.units if key_of(unit) == key]
         yield script_file(f"generations/unit_{i}", unit_data(records, band_ticks(run.config)))
-        for place, (_, unit) in enumerate(records):
-            newest = place == len(records) - 1
-            # Of earlier points the film shows the first sound alone.
-            part = unit if newest else {**unit, "sounds": unit["sounds"][:1]}
-            heard |= set(files_of(part, *(("file", "nearest_file") if newest else ("file",))))
-            seen |= set(files_of(part, *(("picture", "nearest_picture") if newest else ("picture",))))
+        # Of earlier points the film shows the first sound alone.
+        heard |= {name for _, unit in records for name in files_of(unit["examples"][:1])}
+        examples = records[-1][1]["examples"]
+        heard |= {*files_of(examples), *files_of(nearest_of(examples))}
+        for suffix, shown in (("", examples[:1]), ("_nearest", nearest_of(examples[:1]))):
+            if shown and shown[0].get("panel"):
+                yield f"{PANELS}/{i}{suffix}.png", picture(shown[0]["panel"])
     for name in sorted(heard):
         sound = read_sound(run.explanations, name)
         if sound is not None:
             yield script_file(f"generations/{name}", pcm(sound))
-    for name in sorted(seen):
-        drawn = read_picture(run.explanations, name)
-        if drawn is not None:
-            yield f"{PANELS}/{name}", drawn
+
+
+def picture(panel: Mapping[str, Any]) -> bytes:
+    """Return a panel as PNG, low bands below, each value 2 x 2 pixels."""
+    shades = np.frombuffer(base64.b64decode(panel["values"]), dtype=np.uint8)
+    rows = shades.reshape(int(panel["bands"]), int(panel["frames"]))[::-1]
+    return png(np.repeat(np.repeat(rows, 2, axis=0), 2, axis=1))
 
 
 def latest(points: Sequence[GenerationPoint]) -> list[Record]:
@@ -142,19 +149,19 @@ def lead(last: Sequence[Record]) -> str:
     """Say in two sentences what the list compares."""
     first, count = last[0], len(last)
     whose = f"{count} units" if count > 1 else "one unit"
-    if all(unit["layer"] == HEAD for unit in last):
+    if all(unit["layer"] == OUTPUT for unit in last):
         whose = f"{count} classes" if count > 1 else "one class"
     return (
         f"What {whose} of the network ask for: sounds generated to excite them, beside the nearest real excerpt of "
-        f"those that do. The distance compares {first['chosen']['n']} generated sounds with "
+        f"those that do. The distance compares {chosen_lane(first)['n']} generated sounds with "
         f"{_range([unit['reference']['n'] for unit in last])} real excerpts each, which did not train the network."
     )
 
 
-def scale_text(unit: Record) -> tuple[str, str]:
-    """Return lowest and highest value of the colours of all panels."""
-    low, high = unit.get("picture_scale") or (0, 1)
-    return f"{low:.2g}".replace("-", "−"), f"{high:.2g}".replace("-", "−")
+def scale_text(unit: Record) -> tuple[str, str, str]:
+    """Return lowest and highest value of the colours of all panels, and their unit."""
+    low, high = unit.get("scale") or (0, 1)
+    return f"{low:.2g}".replace("-", "−"), f"{high:.2g}".replace("-", "−"), str(unit.get("scale_unit", ""))
 
 
 def band_ticks(config: Mapping[str, Any]) -> list[tuple[str, float]]:
@@ -177,23 +184,27 @@ def slaney(hz: float) -> float:
     return hz * 3 / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000) / math.log(6.4)
 
 
-def _row(unit: Record, d: Distance, low: float, top: float) -> Row:
-    sound: Mapping[str, Any] = unit["sounds"][0] if unit["sounds"] else {}
+def _row(unit: Record, d: Distance, low: float, top: float, number: int) -> Row:
+    example: Mapping[str, Any] = unit["examples"][0] if unit["examples"] else {}
+    nearest: Mapping[str, Any] = example.get("nearest") or {}
     marks = {"value": d.value, "low": d.low, "high": d.high, "ceiling": d.ceiling}
     marks |= dict(zip(("floor_low", "floor", "floor_high"), d.floor, strict=False))
     return Row(
         key=key_of(unit),
         name=str(unit["name"]),
-        place="" if unit["layer"] == HEAD else str(unit["layer"]),
+        place="" if unit["layer"] == OUTPUT else str(unit["layer"]),
         aim=WORDS.get(str(unit["aim"]), str(unit["aim"])),
-        sound=sound,
+        example=example,
+        picture=f"{PANELS}/{number}.png" if example.get("panel") else None,
+        nearest=nearest,
+        nearest_picture=f"{PANELS}/{number}_nearest.png" if nearest.get("panel") else None,
         n=unit["reference"]["n"],
         recordings=unit["reference"]["recordings"],
         distance=d,
         marks={name: _share(value, low, top) for name, value in marks.items() if value is not None},
-        recognised=unit["chosen"].get("recognised"),
+        recognised=chosen_lane(unit).get("recognised"),
         recognised_unsearched=unit["ceiling"].get("recognised"),
-        inside=bool(unit["chosen"].get("in_range")),
+        inside=bool(chosen_lane(unit).get("in_range")),
     )
 
 

@@ -26,9 +26,15 @@ class Distance(NamedTuple):
     ceiling: float | None
 
 
+def chosen_lane(unit: Record) -> Mapping[str, Any]:
+    """Return the setting that was chosen."""
+    lane: Mapping[str, Any] = unit["lanes"][unit["chosen"]]
+    return lane
+
+
 def distance_of(unit: Record, by: str) -> Distance:
     """Return the distance of the chosen lane: "kernel" or "frechet"."""
-    lane, ceiling = unit["chosen"], unit["ceiling"]
+    lane, ceiling = chosen_lane(unit), unit["ceiling"]
     floor = (unit.get("floor") or {}).get(by) or ()
     if by == "kernel":
         value, low, high = (lane.get(name) for name in ("kernel", "kernel_low", "kernel_high"))
@@ -44,39 +50,41 @@ def distance_of(unit: Record, by: str) -> Distance:
 def unit_data(records: Sequence[tuple[GenerationPoint, Record]], ticks: Sequence[tuple[str, float]]) -> dict[str, Any]:
     """Return one unit over all points, first to last: its film, its curves, and all that is known of the last one."""
     last = records[-1][1]
-    facts = ("layer", "unit", "name", "aim", "prior", "reference", "reason", "vocoding", "independent", "sample_rate")
+    facts = ("layer", "unit", "name", "aim", "prior", "reference", "reason", "vocoding", "judge", "judge_note")
+    more = ("sample_rate", "seconds", "work", "scale", "scale_unit", "search")
     return {
-        **{name: last.get(name) for name in facts},
+        **{name: last.get(name) for name in (*facts, *more)},
         "by": "kernel" if distance_of(last, "frechet").value is None else "frechet",
-        "seconds": last["excerpt_seconds"],
-        "work": last.get("latent_steps"),
-        "scale": last.get("picture_scale"),
         "ticks": [list(tick) for tick in ticks],
+        "chosen": last["chosen"],
         "lanes": [_lane(lane) for lane in last["lanes"]],
         "ceiling": _lane(last["ceiling"]),
-        "sounds": last["sounds"],
+        "examples": last["examples"],
         "points": [_frame(point, unit) for point, unit in records],
     }
 
 
 def _lane(lane: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: lane.get(name) for name in ("name", "chosen", *SCORES)}
+    return {name: lane.get(name) for name in SCORES}
 
 
 def _frame(point: GenerationPoint, unit: Record) -> dict[str, Any]:
     """Return one frame of the film: what was generated first, and the figures that the curves show."""
-    lane, ceiling, real = unit["chosen"], unit["ceiling"], unit["reference"]
-    sound: Mapping[str, Any] = unit["sounds"][0] if unit["sounds"] else {}
-    low, high = real.get("band") or (None, None)
+    lane, ceiling, real = chosen_lane(unit), unit["ceiling"], unit["reference"]
+    example: Mapping[str, Any] = unit["examples"][0] if unit["examples"] else {}
     return {
         "name": "end" if point.end else str(point.epoch),
-        "settings": len(unit["lanes"]),
+        "search": unit.get("search", "full"),
         "kernel": _drawn(distance_of(unit, "kernel")),
         "frechet": _drawn(distance_of(unit, "frechet")),
-        "activation": {"value": lane.get("median"), "floor": [low, None, high], "ceiling": ceiling.get("median")},
+        "activation": {
+            "value": lane.get("median"),
+            "floor": [real.get("low"), real.get("median"), real.get("high")],
+            "ceiling": ceiling.get("median"),
+        },
         "recognised": {"value": lane.get("recognised"), "floor": [], "ceiling": ceiling.get("recognised")},
-        "picture": sound.get("picture"),
-        "file": sound.get("file"),
+        "panel": example.get("panel"),
+        "file": example.get("file"),
     }
 
 

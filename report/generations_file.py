@@ -1,11 +1,26 @@
-"""What was generated for the units of a run: `generations/epoch_NNNN.jsonl`, `generations/end.jsonl`, sounds, pictures.
+"""What was generated for the units of a run: `generations/epoch_NNNN.jsonl`, `generations/end.jsonl`, and their sounds.
 
-`callbacks.generation_files` writes a file for each point of the training, with a line for each unit and aim: `layer`
-(head: the classes), `unit`, `name`, `aim`; `prior` and `independent` in words; `reference` with n, recordings, band;
-`lanes`, one for each setting, the `chosen` one and the `ceiling` (latents that were not searched), with the fields of
-`interpretability.generation.lane_scores.LaneScore`; `floor`, distances of real excerpts to real ones as [low, mean,
-high]; and `sounds` of the chosen setting, each with its `nearest` real excerpt, as files in media/generations. What
-could not be measured is null.
+A file is one point of the training, written by `callbacks.generation_files`, a line of it one unit and aim:
+
+    version: 1; epoch: number from 1; search: "full" or "refresh" (a few lanes, started from the point before)
+    layer ("" is the output), unit, name (of the class, or the unit in words), aim: maximise, minimise or reach
+    prior: {name, trained: whether a generator was trained, note: what it is}; vocoding: how sound was made
+    judge: name of the independent network, or null; judge_note: why there is none
+    sample_rate in Hz, seconds of an excerpt, work in latent-steps
+    scale: [lowest, highest] value of all panels, scale_unit: of these
+    reference: {n, recordings, split, low, median, high: activation of the real excerpts}
+    by: "frechet" or "kernel", the distance that chose; reason: of the choice, in words
+    floor: {kernel: [low, mean, high], frechet: the same or null}, distances of real excerpts to real ones
+    ceiling: a lane of latents that were drawn and not searched
+    lanes: one for each setting: the fields of `interpretability.generation.lane_scores.LaneScore`, and lr, weight,
+        transform; null is what could not be measured
+    chosen: number of the lane; examples: of the chosen lane, most active first:
+        {file: wav in media/generations or null, seed, activation, panel, nearest}
+        nearest: the reference excerpt nearest in the features: {file, clip, start in seconds, activation, panel}
+        panel: {bands, frames, values: base64 of uint8 (bands x frames), lowest band first, 255 is the top of `scale`},
+        or null for sounds that are not made from features
+
+Numbers that are not finite are null.
 """
 
 import functools
@@ -25,9 +40,7 @@ VERSION = 1
 FOLDER = "generations"
 END = "end"
 MEDIA = "media/generations"
-NEEDED = ("layer", "unit", "name", "aim", "prior", "reference", "lanes", "chosen", "ceiling", "sounds")
-UNTRAINED, SKIPPED = "untrained", "skipped"
-"""How the words begin that say that a prior is not trained, or that no independent network judges."""
+NEEDED = ("epoch", "layer", "unit", "name", "aim", "prior", "reference", "lanes", "chosen", "ceiling", "examples")
 
 Record = Mapping[str, Any]
 
@@ -77,9 +90,9 @@ def _check(unit: Record) -> None:
     missing = [name for name in NEEDED if name not in unit]
     if missing:
         raise ValueError(f"{missing[0]} is missing")
-    if not unit["lanes"] or "kernel" not in unit["chosen"]:
-        raise ValueError(f"unit {unit['name']}: no setting was chosen")
-    for name in files_of(unit, "file", "nearest_file", "picture", "nearest_picture"):
+    if not 0 <= unit["chosen"] < len(unit["lanes"]):
+        raise ValueError(f"unit {unit['name']}: lane {unit['chosen']} is chosen of {len(unit['lanes'])}")
+    for name in (*files_of(unit["examples"]), *files_of(nearest_of(unit["examples"]))):
         if name != Path(name).name:
             raise ValueError(f"unit {unit['name']}: {name} does not lie in {MEDIA}")
 
@@ -89,21 +102,16 @@ def key_of(unit: Record) -> str:
     return f"{unit['layer']}/{unit['unit']}/{unit['aim']}"
 
 
-def files_of(unit: Record, *names: str) -> Iterator[str]:
-    """Yield the files that the sounds of a record name as `file`, `nearest_file`, `picture` ..."""
-    for sound in unit["sounds"]:
-        for name in names:
-            if sound.get(name):
-                yield str(sound[name])
+def nearest_of(examples: Sequence[Record]) -> list[Record]:
+    """Return the real excerpts that are nearest to examples."""
+    return [example["nearest"] for example in examples if example.get("nearest")]
 
 
-def read_picture(folder: Path, name: str) -> bytes | None:
-    """Return a picture in `media/generations`, or None where it is not there."""
-    path = folder / MEDIA / name
-    try:
-        return path.read_bytes() if path.is_file() else None
-    except OSError:
-        return None
+def files_of(sounds: Sequence[Record]) -> Iterator[str]:
+    """Yield the wav files of examples or real excerpts."""
+    for sound in sounds:
+        if sound.get("file"):
+            yield str(sound["file"])
 
 
 def read_sound(folder: Path, name: str) -> Floats | None:

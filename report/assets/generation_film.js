@@ -77,7 +77,7 @@
 
   function frame(point, unit, place) {
     const label = point.name === "end" ? "end" : `epoch ${point.name}`;
-    const picture = point.picture ? soundglass.panel(`${unit.name}, ${label}`, point.picture) : el("span", { class: "no-panel" }, "no picture");
+    const picture = point.panel ? soundglass.panel(`${unit.name}, ${label}`, point.panel) : el("span", { class: "no-panel" }, "no picture");
     const show = (on) => () => item.classList.toggle("now", on);
     const play = point.file
       ? soundglass.generatedButton(`Play ${unit.name}, ${label}`, point.file, unit.sample_rate, { onplay: show(true), onstop: show(false) })

@@ -24,7 +24,7 @@
 
   function head(list, at, unit) {
     document.title = `${unit.name} \u00b7 generated`;
-    const where = unit.layer === "head" ? "class" : `${unit.layer}, unit ${unit.unit}`;
+    const where = unit.layer === "" ? "class" : `${unit.layer}, unit ${unit.unit}`;
     const title = document.getElementById("generation-title");
     title.replaceChildren(bdi(unit.name), " ", el("small", { class: "unit-place" }, bdi(where), ` \u00b7 ${AIMS[unit.aim] || unit.aim}`));
     const link = (to, word) => (to ? el("a", { href: `#${encodeURIComponent(to.key)}` }, word) : el("span", {}, word));
@@ -51,7 +51,7 @@
   }
 
   const known = (value) => value !== null && value !== undefined;
-  const chosen = (unit) => unit.lanes.find((lane) => lane.chosen) || unit.lanes[0];
+  const chosen = (unit) => unit.lanes[unit.chosen];
 
   function section(title, ...content) {
     return el("section", {}, el("h2", {}, title), ...content);
@@ -59,28 +59,28 @@
 
   function sections(unit) {
     const parts = [];
-    if (unit.sounds.length) parts.push(section("What it asks for, and the nearest real excerpts", pairs(unit), scale(unit)));
+    if (unit.examples.length) parts.push(section("What it asks for, and the nearest real excerpts", pairs(unit), scale(unit)));
     if (unit.points.length > 1) parts.push(section("How it formed in the training", ...soundglass.film(unit), legend()));
     parts.push(section("Settings tried", lanes(unit)));
     parts.push(details(unit));
     return parts;
   }
 
-  function shown(label, title, picture, file, note, unit) {
-    const drawn = picture ? soundglass.panelWithAxes(label, title, picture, unit) : el("p", { class: "hint" }, title);
-    const button = file ? soundglass.generatedButton(`Play ${label}`, file, unit.sample_rate) : null;
-    return el("div", {}, drawn, el("div", { class: "under" }, button, el("small", {}, note)));
+  function shown(label, title, part, unit) {
+    const drawn = part.panel ? soundglass.panelWithAxes(label, title, part.panel, unit) : el("p", { class: "hint" }, title);
+    const button = part.file ? soundglass.generatedButton(`Play ${label}`, part.file, unit.sample_rate) : null;
+    return el("div", {}, drawn, el("div", { class: "under" }, button, el("small", {}, `activation ${number(part.activation)}`)));
   }
 
   function pairs(unit) {
-    const items = unit.sounds.map((sound, i) => {
-      const made = `generated, activation ${number(sound.activation)}`;
-      const real = el("span", {}, "nearest real: ", bdi(sound.nearest));
+    const items = unit.examples.map((example, i) => {
+      const { nearest } = example;
+      const real = () => el("span", {}, "nearest real: ", bdi(nearest.clip), `, ${number(nearest.start || 0, 1)} s`);
       return el(
         "li",
         {},
-        shown(`generated sound ${i + 1}`, made, sound.picture, sound.file, "generated", unit),
-        shown(`real excerpt ${i + 1}`, real, sound.nearest_picture, sound.nearest_file, "real", unit),
+        shown(`generated sound ${i + 1}`, `generated ${i + 1}`, example, unit),
+        nearest ? shown(`real excerpt ${i + 1}`, real(), nearest, unit) : null,
       );
     });
     return el("ul", { class: "pairs" }, ...items);
@@ -88,7 +88,7 @@
 
   function scale(unit) {
     const [low, high] = unit.scale || [0, 1];
-    return el("div", { class: "scale-line" }, el("p", { class: "hint" }, `Sound: ${unit.vocoding || "as it is"}.`), el("p", { class: "level-scale" }, String(Number(low.toPrecision(2))).replace("-", "\u2212"), el("span", { class: "ramp" }), `${Number(high.toPrecision(2))} log-mel, in 10 dB`));
+    return el("div", { class: "scale-line" }, el("p", { class: "hint" }, `Sound: ${unit.vocoding || "as it is"}.`), el("p", { class: "level-scale" }, String(Number(low.toPrecision(2))).replace("-", "\u2212"), el("span", { class: "ramp" }), `${Number(high.toPrecision(2))} ${unit.scale_unit || ""}`));
   }
 
   function legend() {
@@ -127,7 +127,7 @@
         ...columns.map(([, cell]) => el("td", {}, ...[cell(lane)].flat())),
       );
     const order = unit.lanes.slice().sort((a, b) => (a[better(unit)] ?? 1e9) - (b[better(unit)] ?? 1e9));
-    const body = order.map((lane) => row(lane, lane.chosen ? "taken" : "", lane.name));
+    const body = order.map((lane) => row(lane, lane === chosen(unit) ? "taken" : "", `${lane.lane}, ${lane.step} steps`));
     body.push(row(unit.ceiling, "drawn", "not searched"));
     const table = el(
       "table",
@@ -141,13 +141,14 @@
   const better = (unit) => (unit.by === "frechet" ? "high" : "kernel_high");
 
   function details(unit) {
-    const [low, high] = unit.reference.band || [null, null];
+    const { n, recordings, split, low, high } = unit.reference;
     const rows = [
-      ["Prior", unit.prior],
-      ["Independent network", unit.independent],
-      ["Real excerpts", `${unit.reference.described || unit.reference.n}, activation ${number(low)} to ${number(high)}`],
+      ["Prior", unit.prior.note || unit.prior.name],
+      ["Independent network", unit.judge || unit.judge_note],
+      ["Real excerpts", `${n} of ${recordings} recordings (${split || "held out"}), 90 % of them with an activation of ${number(low)} to ${number(high)}`],
       ["Length of an excerpt", `${Number(unit.seconds.toPrecision(3))} s`],
-      ["Work of the last search", unit.work ? `${unit.work} latent-steps` : ""],
+      ["Last search", unit.search === "refresh" ? "a few settings, started from the point before" : "all settings, from the beginning"],
+      ["Work of it", unit.work ? `${unit.work} latent-steps` : ""],
     ];
     const body = rows.filter(([, value]) => value).map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, bdi(String(value)))));
     return el("details", { class: "unit-part" }, el("summary", {}, "Numbers"), el("table", { class: "plain" }, el("tbody", {}, ...body)));

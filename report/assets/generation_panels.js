@@ -4,10 +4,35 @@
 (function () {
   const { el, load, samples, playButton } = soundglass;
 
-  soundglass.panel = (label, file) => el("img", { class: "generated-panel", src: `generations/${file}`, alt: label });
+  const STOPS = [
+    [4, 5, 16],
+    [38, 20, 76],
+    [92, 28, 108],
+    [150, 44, 96],
+    [204, 70, 72],
+    [240, 115, 52],
+    [252, 178, 74],
+    [252, 244, 190],
+  ];
+  const COLOURS = Array.from({ length: 256 }, (_, i) => {
+    const place = (i / 255) * (STOPS.length - 1);
+    const low = Math.min(Math.floor(place), STOPS.length - 2);
+    return STOPS[low].map((value, c) => value + (place - low) * (STOPS[low + 1][c] - value));
+  });
+
+  soundglass.panel = function (label, { bands, frames, values }) {
+    const canvas = el("canvas", { class: "generated-panel", role: "img", "aria-label": label, width: frames, height: bands });
+    const shades = Uint8Array.from(atob(values), (sign) => sign.charCodeAt(0));
+    const image = new ImageData(frames, bands);
+    for (let y = 0; y < bands; y++)
+      for (let x = 0; x < frames; x++)
+        image.data.set([...COLOURS[shades[(bands - 1 - y) * frames + x]], 255], 4 * (y * frames + x));
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    return canvas;
+  };
 
   // A panel with both axes; frequencies have names where the front end of the run is known.
-  soundglass.panelWithAxes = function (label, title, file, unit) {
+  soundglass.panelWithAxes = function (label, title, panel, unit) {
     const step = [0.1, 0.2, 0.5, 1, 2, 5].find((width) => unit.seconds / width <= 5) || 10;
     const times = [];
     for (let i = 0; i * step < 0.93 * unit.seconds; i++)
@@ -23,7 +48,7 @@
         "div",
         { class: "axes" },
         el("div", { class: "axis frequency", "aria-hidden": "true" }, ...axis),
-        el("div", { class: "plot" }, soundglass.panel(label, file)),
+        el("div", { class: "plot" }, soundglass.panel(label, panel)),
         el("div", { class: "axis time", "aria-hidden": "true" }, ...times, el("b", {}, "s")),
       ),
     );

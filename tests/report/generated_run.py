@@ -1,5 +1,6 @@
 """A run folder with generated sounds as searches leave them, at several points of a training."""
 
+import base64
 import json
 
 import numpy as np
@@ -7,8 +8,6 @@ import numpy as np
 from callbacks.media import write_wav
 from report.generations_file import FOLDER, MEDIA
 from report.interpretations_file import save_interpretations
-from report.run_folder import replace_file
-from report.thumbnail import png
 
 HOSTILE = "</script><script>window.hacked = 1</script>"
 CLASSES = ("siren", "dog bark", HOSTILE, "<img src=x onerror=window.hacked=1>")
@@ -19,7 +18,7 @@ LANES = ("lr 0.3, weight 0", "lr 0.1, weight 0", "lr 0.03, weight 0")
 
 def lane(name, step, kernel, frechet=None, judged=True, **more):
     fields = {
-        "name": f"{name}, {step} steps", "lane": name, "step": step, "n": 16, "median": 8 - kernel, "in_range": True,
+        "lane": name, "step": step, "n": 16, "median": 8 - kernel, "in_range": True,
         "scalar": 1.2, "layer": frechet, "floor": None if frechet is None else 2.0,
         "excess": None if frechet is None else frechet - 2, "low": None if frechet is None else frechet - 3,
         "high": None if frechet is None else frechet - 1, "error": 0.3, "kernel": kernel, "kernel_low": kernel - 0.03,
@@ -33,7 +32,7 @@ def panel(seed):
     rng = np.random.default_rng(seed)
     rows = np.exp(-((np.arange(BANDS)[:, None] - 6 - 0.4 * np.arange(FRAMES)[None] * rng.uniform(0, 1)) ** 2) / 6)
     shades = (200 * rows + rng.uniform(0, 55, (BANDS, FRAMES))).astype(np.uint8)
-    return png(np.repeat(np.repeat(shades[::-1], 2, axis=0), 2, axis=1))
+    return {"bands": BANDS, "frames": FRAMES, "values": base64.b64encode(shades.tobytes()).decode()}
 
 
 def tone(seed):
@@ -41,14 +40,12 @@ def tone(seed):
     return 0.4 * np.sin(2 * np.pi * (300 + 100 * seed) * t * (1 + 0.2 * t))
 
 
-def sound(folder, stem, seed):
-    names = {"file": f"{stem}.wav", "nearest_file": f"real_{seed}.wav", "picture": f"{stem}.png"}
-    names |= {"nearest_picture": f"real_{seed}.png", "start_picture": f"{stem}_start.png"}
-    write_wav(folder / MEDIA / names["file"], tone(seed), RATE)
-    write_wav(folder / MEDIA / names["nearest_file"], tone(seed + 0.5), RATE)
-    for i, name in enumerate(("picture", "nearest_picture", "start_picture")):
-        replace_file(folder / MEDIA / names[name], panel(seed + 100 * i))
-    return {"activation": 7.5 - 0.1 * seed, "nearest": f"clip {seed} <b>bold</b>, 1.6 s", **names}
+def example(folder, stem, seed):
+    write_wav(folder / MEDIA / f"{stem}.wav", tone(seed), RATE)
+    write_wav(folder / MEDIA / f"real_{seed}.wav", tone(seed + 0.5), RATE)
+    nearest = {"file": f"real_{seed}.wav", "clip": f"clip {seed} <b>bold</b>", "start": 1.6, "activation": 7.0}
+    return {"file": f"{stem}.wav", "seed": seed, "activation": 7.5 - 0.1 * seed, "panel": panel(seed),
+            "start_panel": panel(seed + 50), "nearest": nearest | {"panel": panel(seed + 100)}}  # fmt: skip
 
 
 def record(folder, point, number, epoch, kernel, n_sounds=3, n_lanes=3, frechet=None, judged=True):
@@ -57,20 +54,23 @@ def record(folder, point, number, epoch, kernel, n_sounds=3, n_lanes=3, frechet=
               for i, name in enumerate(LANES[1:n_lanes])]  # fmt: skip
     stem = f"{point}_unit_{number}"
     return {
-        "version": 1, "epoch": epoch, "key": CLASSES[number], "layer": "head", "unit": number, "name": CLASSES[number],
-        "aim": "maximise", "prior": "untrained: mean spectrum of 120 held-out excerpts, phases searched",
-        "independent": "run twin" if judged else "skipped: no independent network is configured (independent=RUN)",
+        "version": 1, "epoch": epoch, "search": "refresh" if epoch > 1 else "full", "key": CLASSES[number],
+        "layer": "", "unit": number, "name": CLASSES[number], "aim": "maximise",
+        "prior": {"name": "spectral", "trained": False,
+                  "note": "untrained: mean spectrum of 120 held-out excerpts, phases searched"},
+        "judge": "run twin" if judged else None,
+        "judge_note": "" if judged else "skipped: no independent network is configured (independent=RUN)",
         "vocoding": "pseudo-inverse of the mel bands, Griffin-Lim, 60 iterations", "sample_rate": RATE,
-        "excerpt_seconds": 1.6,
-        "reference": {"n": 20 + number, "recordings": 8, "described": f"n = {20 + number} excerpts of 8 recordings",
-                      "band": [4.0, 9.0], "activation": {"q05": 4.0, "q50": 6.0, "q99": 9.0}},
+        "seconds": 1.6, "work": 1200, "search_seconds": 3.2, "scale": [-4.5, 1.5], "scale_unit": "log-mel, 10 dB",
+        "reference": {"n": 20 + number, "recordings": 8, "split": "val", "low": 4.0, "median": 6.0, "high": 9.0,
+                      "band": [4.0, 9.0]},
+        "by": "kernel" if frechet is None else "frechet",
+        "reason": "3 of 3 settings lie in the range of real excerpts",
         "floor": {"kernel": [-0.02, 0.0, 0.04], "frechet": None if frechet is None else [1.0, 2.0, 3.0]},
-        "chosen": best, "reason": "3 of 3 settings lie in the range of real excerpts",
-        "ceiling": lane("spectra of real excerpts, not searched", 0, 0.6, None if frechet is None else 14.0, judged,
+        "ceiling": lane("spectral, not searched", 0, 0.6, None if frechet is None else 14.0, judged,
                         recognised=0.1 if judged else None, median=-1.0),
-        "lanes": [best | {"chosen": True}, *(other | {"chosen": False} for other in others)],
-        "trace": [], "trace_lanes": [], "latent_steps": 1200, "seconds": 3.2, "picture_scale": [-4.5, 1.5],
-        "sounds": [sound(folder, f"{stem}_{i}", number + i) for i in range(n_sounds)],
+        "lanes": [best, *others], "chosen": 0, "trace": [],
+        "examples": [example(folder, f"{stem}_{i}", number + i) for i in range(n_sounds)],
     }  # fmt: skip
 
 

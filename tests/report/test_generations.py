@@ -31,7 +31,7 @@ def test_the_end_is_the_last_point_and_what_it_lacks_comes_from_the_point_before
     ]  # fmt: skip
     newest = latest(points)
     assert [unit["unit"] for unit in newest] == [0, 1, 2, 3]
-    assert newest[1]["chosen"]["kernel"] == 0.1
+    assert newest[1]["lanes"][0]["kernel"] == 0.1
     assert newest[0] is points[2].units[0]
 
 
@@ -47,7 +47,6 @@ def test_strips_share_one_scale_from_zero_or_the_lowest_floor_to_the_highest_cei
     }  # fmt: skip
     assert second.marks["value"] == place(0.15)
     assert context["zero"] == place(0.0)
-    assert not context["trained"]
     assert context["distance"] == "kernel distance"
 
 
@@ -86,9 +85,9 @@ def test_pages_hold_every_unit_its_sounds_and_no_markup_of_names(folder):
     units = (report / "data" / "generations.js").read_text()
     assert "</script>" not in units
     film = (report / "data" / "generations" / "unit_2.js").read_text()
-    assert film.count('"settings":') == 5
+    assert film.count('"recognised":{') == 5
     assert len(list((report / "data" / "generations").glob("*.wav.js"))) == 4 * 4 + 4 * 3 + 6
-    assert (report / "generations" / "real_0.png").read_bytes()[:4] == b"\x89PNG"
+    assert (report / "generations" / "0_nearest.png").read_bytes()[:4] == b"\x89PNG"
     page = (report / "generations_interpretations.html").read_text()
     assert "clean sources of the class" in page
     assert "window.hacked = 1</script>" not in page
@@ -99,8 +98,11 @@ def test_pages_hold_every_unit_its_sounds_and_no_markup_of_names(folder):
     [
         (lambda unit: unit | {"version": 9}, "written by another version"),
         (lambda unit: {k: v for k, v in unit.items() if k != "ceiling"}, "ceiling is missing"),
-        (lambda unit: unit | {"lanes": []}, "no setting was chosen"),
-        (lambda unit: unit | {"sounds": [{"file": "../../secret.wav"}]}, "does not lie in media/generations"),
+        (lambda unit: unit | {"chosen": 3}, "lane 3 is chosen of 3"),
+        (
+            lambda unit: unit | {"examples": [{"nearest": {"file": "../secret.wav"}}]},
+            "does not lie in media/generations",
+        ),
     ],
 )
 def test_a_damaged_file_is_named_with_what_to_do(folder, change, said):
