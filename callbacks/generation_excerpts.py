@@ -119,9 +119,13 @@ def held_out_excerpts(datamodule: "AudioDataModule", network: Network, n_clips: 
 
 
 def excerpt_starts(sound: Tensor, n_samples: int) -> Sequence[int]:
-    """Return first samples of the excerpts of a clip (N,): half an excerpt apart, none of them silent."""
+    """Return first samples of the excerpts of a clip (N,): half an excerpt apart, none of them silent.
+
+    The only one of a clip that has no room for two comes from its middle.
+    """
     least = QUIET * float(sound.abs().amax()) if len(sound) else 0.0
-    starts = range(0, len(sound) - n_samples + 1, max(1, n_samples // 2))
+    room, apart = len(sound) - n_samples, max(1, n_samples // 2)
+    starts = range(0, room + 1, apart) if not 0 <= room < apart else range(room // 2, room // 2 + 1)
     return [start for start in starts if float(sound[start : start + n_samples].abs().amax()) > least]
 
 

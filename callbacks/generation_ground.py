@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from callbacks.generation_excerpts import Excerpts, held_out_excerpts
 from callbacks.generation_network import Network, network_of
-from callbacks.generation_priors import PriorPlan, build_prior, described, plan_prior
+from callbacks.generation_priors import USUAL_SECONDS, PriorPlan, build_prior, described, plan_prior
 from configs.errors import InputError
 from configs.generation_schema import GenerationConfig
 from interpretability.generation.prior import Prior, check_prior
@@ -63,7 +63,8 @@ def prepare_search(
     """
     for problem in settings.problems():
         raise InputError(problem)
-    plan = plan_prior(settings, module.front_end.config, str(module.device))
+    usual = getattr(module, "excerpt_seconds", USUAL_SECONDS)  # of a network that hears excerpts of one length
+    plan = plan_prior(settings, module.front_end.config, str(module.device), usual)
     network = network_of(module, plan.n_samples, plan.kind, settings.features)
     excerpts = held_out_excerpts(datamodule, network, settings.n_clips)
     prior = build_prior(plan, network, excerpts)

@@ -46,8 +46,10 @@ class PriorPlan:
     generator: LoadedGenerator | None = None
 
 
-def plan_prior(config: GenerationConfig, front_end: FrontEndConfig, device: str = "cpu") -> PriorPlan:
-    """Say how long excerpts are, and open the generator if there is one.
+def plan_prior(
+    config: GenerationConfig, front_end: FrontEndConfig, device: str = "cpu", usual: float = USUAL_SECONDS
+) -> PriorPlan:
+    """Say how long excerpts are, `usual` seconds where nothing else is said, and open the generator if there is one.
 
     Raises:
         InputError: A generator that cannot be loaded, was trained with another rate or front end, or makes excerpts of
@@ -55,7 +57,7 @@ def plan_prior(config: GenerationConfig, front_end: FrontEndConfig, device: str 
     """
     rate = front_end.sample_rate
     if config.prior in UNTRAINED:
-        seconds = USUAL_SECONDS if config.seconds is None else config.seconds
+        seconds = usual if config.seconds is None else config.seconds
         return PriorPlan("input" if config.prior == "input" else "spectral", None, round(seconds * rate))
     loaded = load_generator(config.prior, device)
     loaded.check_heard_by(front_end)

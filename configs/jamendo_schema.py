@@ -24,8 +24,8 @@ class JamendoData(DataConfig):
     """Labelled frames per second."""
     train_step: int = 1
     """Frames between the centres of training excerpts; 1 takes one for each frame."""
-    evaluation_step: int = 70
-    """Frames between the centres of validation and test excerpts."""
+    evaluation_step: int | None = None
+    """Frames between the centres of validation and test excerpts; none puts them side by side."""
     url: str = "http://www.mathieuramona.com/uploads/Main"
     """Address of the publisher's archives, read only with data.download=true."""
 

@@ -1,6 +1,6 @@
 """The Jamendo corpus of singing voice (Ramona, Richard, David 2008): songs with sung and unsung segments."""
 
-import sys
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,8 +22,8 @@ SIZES: dict[Split, int] = {"train": 61, "val": 16, "test": 16}
 class Jamendo(FileSource):
     """Excerpts around labelled frames, in the official split of songs; an `ExcerptSource`.
 
-    Training excerpts lie within their song; excerpts of validation and test come from `data.evaluation_step` frames
-    apart, and are silent beyond its ends. A name of an excerpt is SONG@FRAME, its group the song.
+    Training excerpts lie within their song; those of validation and test, `data.evaluation_step` frames apart, are
+    silent beyond its ends. A name of an excerpt is SONG@FRAME, its group the song.
 
     Raises:
         CommandError: No data root.
@@ -48,13 +48,13 @@ class Jamendo(FileSource):
         }
         super().__init__("jamendo", CLASS_NAMES, dict.fromkeys(SPLITS, ()), paths)
         self._labels = {name: self._read_labels(root, name) for name in paths}
-        margin, apart = int((config.seconds or 0) * self.frame_rate / 2), config.evaluation_step
+        length = (config.seconds or 0) * self.frame_rate
+        margin, apart = int(length / 2), config.evaluation_step or max(1, math.ceil(length - 1e-6))
         self.splits = {
             "train": self._excerpts("train", config.train_step, margin),
             "val": self._excerpts("val", apart, 0),
             "test": self._excerpts("test", apart, 0),
         }
-        print(f"Jamendo singing voice: {self.LICENCE}. Please cite {self.CITATION}", file=sys.stderr)
 
     def frame_targets(self, recording: str) -> Numbers:
         """Return 1 for each frame (T,) of a song in which somebody sings, else 0."""

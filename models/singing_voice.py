@@ -73,6 +73,16 @@ class SingingVoiceClassifier(AudioClassifier[SingingVoiceResponse]):
         return "val/error"
 
     @property
+    def output_unit(self) -> str:
+        """The unit of voice below sigmoid or softmax, as searches for what units ask for name it."""
+        return f"head.1:{self.settings.outputs - 1}"
+
+    @property
+    def excerpt_seconds(self) -> float:
+        """Length of what the network hears at once, from the middle of the first frame to that of the last."""
+        return (EXCERPT - 1) * self.front_end.config.hop_length / self.front_end.config.sample_rate
+
+    @property
     def bands(self) -> NaturalLogMel:
         """The front end's mel bands."""
         return cast(NaturalLogMel, self.front_end.view)

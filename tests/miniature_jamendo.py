@@ -1,5 +1,6 @@
 """A miniature of the Jamendo corpus: songs whose sung segments are a voice-like sound over chords."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def write_corpus(root: Path, seconds: float = 10.0, segment: float = 2.5) -> Pat
             edges = np.arange(0, seconds + 1e-9, segment)
             lines = [
                 f"{start:.3f} {end:.3f} {'sing' if turn % 2 else 'nosing'}\n"
-                for turn, (start, end) in enumerate(zip(edges, edges[1:], strict=False), number + place)
+                for turn, (start, end) in enumerate(pairwise(edges), number + place)
             ]
             stem = song.rpartition(".")[0]
             (root / "labels" / f"{stem}.lab").write_text("".join(lines), encoding="utf-8")
