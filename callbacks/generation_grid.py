@@ -25,8 +25,8 @@ HEAD = ("setting", "activation", "FD paper", "FD layer", "90 % interval", "KD", 
 def paper_settings(config: GenerationConfig, module: Any) -> GenerationConfig:  # noqa: ANN401 - any classifier
     """Return a search with the paper's settings: step sizes and weights 0.1, 0.01, 0.001, and 100, 500 or 1000 steps.
 
-    50 examples of each, of which the strongest step is kept, and nothing is dropped on the way. Units that are not named
-    are the network's `output_unit`, where it says which that is; numbers of examples and steps that are given stay.
+    50 examples of each, of which the strongest step is kept, and no setting is dropped on the way. Where no unit is
+    named, it is the network's `output_unit`, if it has one; numbers of examples and steps that are given stay.
 
     Raises:
         CommandError: Step sizes, weights or jitter of one's own.
