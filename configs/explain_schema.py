@@ -73,6 +73,8 @@ class ExplainConfig:
     """For generations: make units strong, weak, or as active as real excerpts do; none takes the callback's."""
     independent: str | None = None
     """For generations: run folder of a classifier trained on its own that judges what is made; none: the callback's."""
+    grid: Literal["own", "paper"] = "own"
+    """For generations: settings that are tried, our own or the paper's 27, with their scores as a table."""
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     """Further settings of generations; those left at their default are the callback's."""
 
