@@ -29,6 +29,7 @@ from interpretability.generation.judge import Judge
 from interpretability.generation.lane_scores import LaneScore
 from interpretability.generation.lanes import Halving
 from interpretability.generation.listener import Listener
+from interpretability.generation.prior import Prior
 from interpretability.generation.readings import measuring, unit_activations
 from interpretability.generation.reference import Reference, choose_excerpts
 from interpretability.generation.search_result import Search, Snapshot
@@ -106,7 +107,9 @@ def search_unit(
         None if warm is None else warm.latent,
         watch=None if watch is None else lambda done, all_: watch(unit.name, done, all_),
     )
-    scores = tuple(_known(score, unit) for score in judge.scores(search))
+    # A search that goes on begins where the last one ended: its ceiling is that of latents drawn anew.
+    drawn = search if warm is None else replace(search, start=drawn_latents(prior, len(warm.latent), settings.seed))
+    scores = tuple(_known(score, unit) for score in judge.scores(drawn))
     by: By = "frechet" if all(score.excess == score.excess for score in scores) else "kernel"
     choice = choose(scores, by)
     chosen = _snapshot_of(search, choice.score)
@@ -119,7 +122,7 @@ def search_unit(
         unit=unit,
         aim=settings.aim,
         scores=scores,
-        ceiling=_known(judge.ceiling(search), unit),
+        ceiling=_known(judge.ceiling(drawn), unit),
         floors=judge.floors(settings.latents if warm is None else len(warm.latent)),
         by=by,
         choice=choice,
@@ -137,6 +140,11 @@ def search_unit(
         warm=warm is not None,
         seconds=time.perf_counter() - started,
     )
+
+
+def drawn_latents(prior: Prior, n: int, seed: int) -> Tensor:
+    """Return the latents (n, ...) with which a search begins that does not go on from another."""
+    return torch.cat([prior.sample(1, torch.Generator().manual_seed(seed + i)) for i in range(n)])
 
 
 def reference_of(ground: SearchGround, unit: Unit, settings: GenerationConfig) -> Reference:
@@ -171,7 +179,10 @@ def reference_of(ground: SearchGround, unit: Unit, settings: GenerationConfig) -
             lowest=lowest,
         )
     except InputError as error:
-        raise InputError(f"{unit.name}: {error}") from None
+        said = str(error)
+        if unit.is_class and not lowest:
+            said = said.replace("share=", "class_share=").replace("raise share", "raise class_share")
+        raise InputError(f"{unit.name}: {said}") from None
     return replace(found, places=pool[found.places])
 
 
