@@ -22,6 +22,15 @@ class FitClock(pl.Callback):
         """Start the clock."""
         self._started = time.perf_counter()
 
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock of a run that goes on: one that was stopped after its last epoch has no training to start."""
+        self._started = time.perf_counter()
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop the clock, unless the end of a training has."""
+        if self._started is not None:
+            self.on_train_end(trainer, pl_module)
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop the clock."""
         self._before, self._started = self.seconds, None

@@ -40,6 +40,7 @@ class Instrument(pl.Callback, ABC, Generic[Found]):
         seconds: spent so far, the end included; goes on counting in a resumed run.
         work_done: units of work so far.
         last_point: number of the epoch (from 1) of the last point that succeeded.
+        ended: whether what is left at the end has been done in this process.
     """
 
     metric_names: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class Instrument(pl.Callback, ABC, Generic[Found]):
         self.seconds = 0.0
         self.work_done = 0
         self.last_point = 0
+        self.ended = False
         self.values: dict[str, float] = dict.fromkeys(self.metric_names, math.nan)
         self._handles: list[RemovableHandle] = []
 
@@ -121,9 +123,15 @@ class Instrument(pl.Callback, ABC, Generic[Found]):
         """Do what is left, on the clock of the instrument and within that of the training."""
         if not self.schedule.at_end or trainer.interrupted:
             return
+        self.ended = True
         self._in_isolation(trainer, pl_module, trainer.current_epoch, lambda: self.finish(trainer, pl_module))
         for logger in trainer.loggers:
             logger.log_metrics(self.logged, step=trainer.global_step)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Do what is left of a run that was stopped after its last epoch: there is no training then, nor its end."""
+        if trainer.fit_loop.skip and not self.ended:
+            self.on_train_end(trainer, pl_module)
 
     @property
     def logged(self) -> dict[str, float]:

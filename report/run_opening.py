@@ -17,6 +17,9 @@ TWIN = "black_box"
 MAY_CHANGE = (*(key for key in NOT_HASHED if key not in ("experiment", "run_id")), "trainer.max_epochs", "twin")
 """Settings that may differ when a run is resumed: all others would make it another run."""
 
+ANEW = ("trainer.max_epochs", "callbacks.")
+"""Settings whose change makes a finished run end anew, with what was added."""
+
 RUN_ID = "SOUNDGLASS_RUN_ID"
 """Environment variable by which the first process of a run names the run folder to the others."""
 
@@ -73,21 +76,27 @@ def twin_config(config: Config, folder: RunFolder) -> Config:
 def _reopen(config: Config, folder: RunFolder) -> RunFolder:
     """Check that a run can go on with `config`, and keep the settings that may change."""
     before, now = (flatten(to_plain(c)) for c in (load_yaml_config(folder.config), config))
-    differing = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key) and not _may_change(key)]
+    changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
+    monitor = config.trainer.monitor.partition("/")[0]
+    differing = [key for key in changed if not _may_change(key, monitor)]
     if differing:
         key = min(differing, key=lambda name: not name.endswith(".name"))  # what a name brings with it differs too
         raise CommandError(
             f"{key}={now.get(key)} differs from {before.get(key)}, with which {folder.path} was started; "
-            "resume= goes on with the same settings, only trainer.max_epochs and where things lie may change"
+            "resume= goes on with the same settings, only trainer.max_epochs, callbacks and where things lie may change"
         )
-    if is_first_process() and before["trainer.max_epochs"] != now["trainer.max_epochs"]:
+    if is_first_process() and any(key.startswith(ANEW) for key in changed):
         folder.summary.unlink(missing_ok=True)
     if is_first_process():
         _write_config(config, folder)
     return folder
 
 
-def _may_change(key: str) -> bool:
+def _may_change(key: str, monitor: str) -> bool:
+    """Whether a setting may differ; instruments change nothing, unless one chooses the epoch."""
+    group, _, rest = key.partition(".")
+    if group == "callbacks":
+        return rest.partition(".")[0] != monitor
     return any(f"{key}.".startswith(f"{name}.") for name in MAY_CHANGE)
 
 

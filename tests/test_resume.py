@@ -164,3 +164,57 @@ def test_what_cannot_be_resumed_is_refused_in_one_line(tmp_path: Path, cache: Pa
     with pytest.raises(InputError, match=r"last\.ckpt: no such checkpoint"):
         train(compose([f"resume={run}"]))
     assert (run / "config.yaml").is_file()
+
+
+class KilledAtTheEnd(pl.Callback):
+    """Stops between the last checkpoint of a training and its end."""
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        raise KeyboardInterrupt
+
+
+WATCHED = ("enabled=true", "on_error=raise", "n_clips=5", "every_n_epochs=0")
+FAITHFULNESS = tuple(f"callbacks.faithfulness.{setting}" for setting in WATCHED)
+
+
+def last_figures(run: Path) -> dict[str, str]:
+    return {key: value for key, value in metrics(run)[-1].items() if "chosen" in key}
+
+
+def test_instruments_measure_the_end_of_a_run_that_was_killed_before_it(tmp_path: Path, cache: Path) -> None:
+    """Or that was finished without them: both have the figures of an uninterrupted run."""
+    silent = ("callbacks.listening.enabled=false", "trainer.max_epochs=1")
+    whole = train(compose(arguments(tmp_path / "whole", cache, *silent, *FAITHFULNESS)))
+    expected = last_figures(Path(whole["run"]))
+    assert expected["faithfulness/chosen_input_fidelity"]
+    with pytest.raises(InterruptedRunError, match="resume="):
+        # before the instruments' own end, as callbacks are called in this order
+        train_killed_first(compose(arguments(tmp_path / "killed", cache, *silent, *FAITHFULNESS)))
+    killed = tmp_path / "killed" / "sound_scenes_by_design" / "a"
+    train(compose([f"resume={killed}"]))
+    assert last_figures(killed) == expected
+    plain = Path(train(compose(arguments(tmp_path / "plain", cache, *silent)))["run"])
+    assert "faithfulness/chosen_input_fidelity" not in metrics(plain)[-1]
+    added = train(compose([f"resume={plain}", *FAITHFULNESS]))
+    assert last_figures(plain) == expected
+    assert added["test/loss"] == whole["test/loss"]
+
+
+def train_killed_first(config: Any) -> None:
+    """Train with a callback in front of the instruments that stops the run at the end of its training."""
+    import callbacks.trainer_setup as setup
+
+    chosen = setup.chosen_callbacks
+    setup.chosen_callbacks = lambda config: [KilledAtTheEnd(), *chosen(config)]
+    try:
+        train(config)
+    finally:
+        setup.chosen_callbacks = chosen
+
+
+def test_an_instrument_that_chooses_the_epoch_cannot_be_changed(tmp_path: Path, cache: Path) -> None:
+    monitored = ("trainer.max_epochs=1", "callbacks.listening.enabled=false", "callbacks.faithfulness.enabled=true",
+                 "callbacks.faithfulness.n_clips=4", "trainer.monitor=faithfulness/input_fidelity")  # fmt: skip
+    run = train(compose(arguments(tmp_path, cache, *monitored)))["run"]
+    with pytest.raises(CommandError, match=r"callbacks\.faithfulness\.n_clips=5 differs from 4"):
+        train(compose([f"resume={run}", "callbacks.faithfulness.n_clips=5"]))
