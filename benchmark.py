@@ -1,4 +1,4 @@
-"""Compare explanations of trained runs: `python benchmark.py explanations run=RUN`; `--help` shows the rest.
+"""Compare models, and explanations of trained runs: `python benchmark.py COMMAND ...`; `--help` shows the rest.
 
 Torch is imported inside the functions, so that a wrong command line is answered at once.
 """
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from configs.benchmark_schema import ExplanationsBenchmark, SanityBenchmark
+from configs.classification_schema import ClassificationBenchmark
 from configs.errors import CommandError, InputError
 from configs.registry import nearest
 from configs.script_line import script_settings
@@ -16,6 +17,7 @@ USAGE = """\
 usage: python benchmark.py explanations run=RUN [KEY=VALUE ...]   how good explanations are, beside the usual methods
        python benchmark.py sanity run=RUN [KEY=VALUE ...]         whether they depend on what was learned
        python benchmark.py unlearning run=RUN [KEY=VALUE ...]     how well classes are forgotten when units go
+       python benchmark.py classification data=DATA [KEY=VALUE ...]   train models on folds and seeds, and compare them
        python benchmark.py COMMAND --help                         the settings of one of them
 
 Finished parts are kept in the run folders: the same command goes on where it was stopped.
@@ -44,6 +46,15 @@ prunes by described properties; writes unlearning.md, .csv and .json.
 """
 
 
+CLASSIFICATION = """\
+usage: python benchmark.py classification data=DATA [KEY=VALUE ...] [GROUP.KEY=VALUE ...]
+
+Trains each model on each fold with each seed, as train.py does, as far as it is not done yet, and writes the table as
+classification.md, .csv and .json and as a page. GROUP.KEY=VALUE are settings of all trainings, such as data.root=PATH;
+MODEL.GROUP.KEY=VALUE are those of one model. docs/benchmarks.md says how to split the work over machines.
+"""
+
+
 def explanations(arguments: list[str]) -> None:
     """Run `benchmark.py explanations`."""
     settings = script_settings(ExplanationsBenchmark, EXPLANATIONS, arguments)
@@ -68,10 +79,24 @@ def unlearning(arguments: list[str]) -> None:
     print(benchmark_unlearning(settings))
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {
+def classification(arguments: list[str]) -> int:
+    """Run `benchmark.py classification`; return 1 where trainings failed."""
+    from callbacks.classification_words import split_words
+
+    own, words = split_words(arguments)
+    settings = script_settings(ClassificationBenchmark, CLASSIFICATION, own)
+    from callbacks.classification_benchmark import benchmark_classification
+
+    text, failed = benchmark_classification(settings, words)
+    print(text)
+    return int(failed > 0)
+
+
+COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "explanations": explanations,
     "sanity": sanity,
     "unlearning": unlearning,
+    "classification": classification,
 }
 
 
@@ -84,14 +109,13 @@ def main(arguments: Sequence[str]) -> int:
         name, *rest = arguments
         if name not in COMMANDS:
             raise CommandError(f"{name}: no such command{nearest(name, list(COMMANDS))}; known: {', '.join(COMMANDS)}")
-        COMMANDS[name](rest)
+        return COMMANDS[name](rest) or 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("error: interrupted; the same command goes on with what is not done yet", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":
