@@ -16,10 +16,12 @@ from configs.script_line import script_settings
 USAGE = """\
 usage: python explain.py run=RUN audio=FILE_OR_FOLDER [KEY=VALUE ...]
        python explain.py run=RUN what=units [KEY=VALUE ...]
+       python explain.py run=RUN what=generations [units=[UNIT,...]] [prior=RUN] [KEY=VALUE ...]
        python explain.py run=RUN what=layers [layers=[PATH,...]] [audio=FILE_OR_FOLDER] [KEY=VALUE ...]
 
 Writes the sound of each predicted class, of the rest and of its components, explanations.json, and a report.
 With what=units, measures what each unit of the network responds to, and puts a gallery of them into the report.
+With what=generations, generates sounds that its classes or units ask for, and scores them against real excerpts.
 With what=layers, measures what each layer carries of the sound, and draws and plays the layers for given sounds.
 """
 

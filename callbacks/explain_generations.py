@@ -1,0 +1,184 @@
+"""What the units of a finished run ask for, without training: the work of `explain.py what=generations`."""
+
+import csv
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from callbacks.benchmark_clips import data_of
+from callbacks.generation_files import record_of, write_generations
+from callbacks.generation_grid import grid_lines, paper_prior, paper_settings
+from callbacks.generation_result import UnitGenerations
+from callbacks.generation_search import SearchGround, Watch, prepare_search, search_units
+from callbacks.generation_units import units_of
+from configs.errors import CommandError, InputError
+from configs.explain_schema import ExplainConfig
+from configs.generation_schema import GenerationConfig
+from models.run_loading import load_run
+from report.build import build
+from report.generations_file import END, FOLDER
+from report.run_folder import replace_file
+
+LANES = f"{FOLDER}/lanes.csv"
+"""Table of all settings of all units."""
+FEATURES = f"{FOLDER}/features.pt"
+"""Features and latents of the chosen settings, as plain tensors."""
+
+
+def explain_generations(settings: ExplainConfig) -> list[str]:
+    """Search for what units of the best checkpoint of a run ask for; return what is to be said of it.
+
+    Scores go to `generations/end.jsonl` and `generations/lanes.csv`, features and latents to `generations/features.pt`,
+    sounds to `media/generations`, pages into the report of the run, or of `output`.
+
+    Raises:
+        CommandError: No such run, settings that cannot be used, or generations that are there already.
+        InputError: A run, prior or unit that cannot be used, or too few real excerpts.
+    """
+    run = load_run(settings.run, settings.device)
+    folder = run.path if run.path.is_dir() else run.path.parents[1]
+    output = folder if settings.output is None else Path(settings.output).expanduser()
+    if (output / FOLDER / f"{END}.jsonl").is_file() and not settings.overwrite:
+        raise CommandError(f"{output / FOLDER / END}.jsonl exists; give overwrite=true, or another folder as output")
+    config = search_settings(run.config.callbacks, settings)
+    paper = settings.grid == "paper"
+    config = paper_settings(config, run.model) if paper else config
+    ground = prepare_search(run.model, data_of(run), config)
+    ground = dataclasses.replace(ground, prior=paper_prior(ground.prior)) if paper else ground
+    # Names are checked before the first search, so that a misspelt last one is no late surprise.
+    units = [unit.key for unit in units_of(ground.network, config.units, config.read_out)]
+    found, lines = [], [f"prior: {ground.prior_note}", f"judge: {ground.judge or ground.judge_note}"]
+    with progress(len(units)) as watch:
+        for key in units:
+            try:
+                found += search_units(ground, [key], watch=watch)
+            except InputError as error:
+                if len(units) == 1:
+                    raise
+                lines.append(f"skipped {error}")
+    if not found:
+        raise InputError(f"none of {len(units)} units has generations; {lines[2].removeprefix('skipped ')}")
+    epoch = int(run.kept.get("epoch", 0)) + 1
+    write_generations(output, END, found, ground, epoch)
+    write_table(output / LANES, found, ground, epoch)
+    write_features(output / FEATURES, found)
+    lines += [line_of(unit) for unit in found]
+    lines += [line for unit in found for line in grid_lines(unit)] if paper else []
+    lines.append(f"settings of all units: {output / LANES}")
+    if settings.report:
+        target = None if output == folder else output / "report"
+        lines.append(f"report: {build(folder, target, explanations=None if output == folder else output)}")
+    return lines
+
+
+def search_settings(callbacks: Any, settings: ExplainConfig) -> GenerationConfig:  # noqa: ANN401 - built at run time
+    """Return the settings of the search in the run's callback, with what the command line changes.
+
+    Raises:
+        CommandError: Settings that cannot be used.
+    """
+    known = getattr(getattr(callbacks, "explanation_fid", None), "generation", None)
+    config = known if isinstance(known, GenerationConfig) else GenerationConfig()
+    usual, typed = GenerationConfig(), settings.generation
+    given = {f.name: getattr(typed, f.name) for f in dataclasses.fields(usual)}
+    given = {name: value for name, value in given.items() if value != getattr(usual, name)}
+    short = {name: getattr(settings, name) for name in ("units", "prior", "aim", "independent", "n_clips")}
+    given |= {name: value for name, value in short.items() if value not in (None, [])}
+    changed = dataclasses.replace(config, **given)
+    for problem in changed.problems():
+        raise CommandError(problem)
+    return changed
+
+
+def line_of(found: UnitGenerations) -> str:
+    """Say in one line what the chosen setting of a unit is worth."""
+    score, ceiling = found.choice.score, found.ceiling
+    if found.by == "frechet" and found.floors.frechet is not None:
+        floor = found.floors.frechet
+        told = (
+            f"Fréchet {score.layer:.3g} (90 % {score.low + score.floor:.3g} to {score.high + score.floor:.3g}; real "
+            f"{floor.low:.3g} to {floor.high:.3g}; not searched {ceiling.layer:.3g})"
+        )
+    else:
+        told = f"kernel distance {score.kernel:.3f} (90 % {score.kernel_low:.3f} to {score.kernel_high:.3f}"
+        floors = found.floors.kernel
+        told += "" if floors is None else f"; real {floors.low:.3f} to {floors.high:.3f}"
+        told += f"; not searched {ceiling.kernel:.3f})"
+    heard = "" if score.recognised != score.recognised else f", judge recognises {score.recognised:.0%}"
+    return f"{found.unit.name}, {found.aim}: {told}{heard}; {score.name}; n = {score.n}, {found.reference.described}"
+
+
+def write_table(path: Path, found: Sequence[UnitGenerations], ground: SearchGround, epoch: int) -> None:
+    """Write all settings of all units as CSV, a setting on each line; what could not be measured is empty.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    rows: list[dict[str, Any]] = []
+    for unit in found:
+        record = record_of(unit, ground, epoch)
+        facts = {name: record[name] for name in ("key", "layer", "unit", "name", "aim")}
+        facts |= {"prior": record["prior"]["name"], "reference_n": record["reference"]["n"]}
+        facts |= {"reference_recordings": record["reference"]["recordings"]}
+        lanes = [{**lane, "chosen": i == record["chosen"]} for i, lane in enumerate(record["lanes"])]
+        rows += [facts | lane for lane in [*lanes, {**record["ceiling"], "chosen": False}]]
+    columns = list(rows[0])
+    lines = [columns, *([row.get(name) for name in columns] for row in rows)]
+    text = "".join(_line(line) for line in lines)
+    replace_file(path, text.encode())
+
+
+def write_features(path: Path, found: Sequence[UnitGenerations]) -> None:
+    """Write features and latents of the chosen settings, by unit and aim.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    import io
+
+    import torch
+
+    kept = {
+        f"{unit.key} {unit.aim}": {
+            "features": unit.features,
+            "latent": unit.latent,
+            "activation": unit.activation,
+            "lane": unit.choice.score.name,
+        }
+        for unit in found
+    }
+    buffer = io.BytesIO()
+    torch.save(kept, buffer)
+    replace_file(path, buffer.getvalue())
+
+
+@contextmanager
+def progress(n_units: int) -> Iterator[Watch]:
+    """Show a bar over the units in a terminal; elsewhere say nothing."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("search", total=n_units)
+        seen: dict[str, int] = {}
+
+        def watch(name: str, done: int, foreseen: int) -> None:
+            seen.setdefault(name, len(seen))
+            place = seen[name] + min(done / max(foreseen, 1), 1.0)
+            bar.update(task, completed=place, description=f"{name} ({seen[name] + 1}/{n_units})")
+
+        yield watch
+
+
+def _line(values: Sequence[Any]) -> str:
+    import io
+
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(["" if value is None else value for value in values])
+    return buffer.getvalue()
