@@ -73,7 +73,7 @@ class SingingVoiceNetwork(Backbone):
         for layer in (self.conv4, self.conv5):
             x = leaky(F.conv2d(x, layer.weight, layer.bias, dilation=(1, POOL)))
         x = F.max_pool2d(x, POOL, stride=(POOL, 1), dilation=(1, POOL))
-        kernel = self.fc7.weight.unflatten(1, self.pooled)
+        kernel = self.fc7.weight.reshape(-1, *self.pooled)
         x = leaky(F.conv2d(x, kernel, self.fc7.bias, dilation=(1, POOL * POOL))).squeeze(2)
         return leaky(F.conv1d(x, self.fc8.weight[..., None], self.fc8.bias))
 
