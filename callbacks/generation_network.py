@@ -118,7 +118,9 @@ def network_of(
         sound = Sound((n_samples,), config.sample_rate, "waveform", "full scale")
         return Network(module, sound, _decision_on_waveform(module), target, n_samples, lambda waveform: waveform)
     n_frames = 1 + n_samples // config.hop_length
-    sound = Sound((1, config.n_mels, n_frames), config.sample_rate, "features", UNIT)
+    sound = Sound(
+        (1, config.n_mels, n_frames), config.sample_rate, "features", "ln" if config.features == "ln_mel" else UNIT
+    )
     return Network(module, sound, _decision_on_features(module), target, n_samples, encode)
 
 
