@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from configs.registry import nearest
 from configs.unlearn_schema import UnlearnConfig
 from interpretability.dissection.ablation import How, Units, ablated
 from interpretability.dissection.ablation_effect import AblationEffect, ablation_effect
+from interpretability.dissection.answers import Answers
 from interpretability.dissection.dose_response import dose_response
 from interpretability.dissection.permanent import remove_units
 from interpretability.dissection.unit_moments import Moments, unit_moments
@@ -41,7 +43,12 @@ class Unlearning:
         self.layers = unit_layers(self.model, settings.layers, self.decide)
         self.moments: dict[str, Moments] = unit_moments(self.model, self.layers, self.learn)
         self.means = {path: found.mean for path, found in self.moments.items()}
-        self.learned = {
+
+    @cached_property
+    def learned(self) -> dict[str, tuple[Answers, Tensor]]:
+        """What the ablation of each unit alone takes from the logits of the training clips, by layer."""
+        settings = self.settings
+        return {
             path: logit_effects(self.model, self.learn, path, len(found.mean), settings.how, self.means)
             for path, found in self.moments.items()
         }

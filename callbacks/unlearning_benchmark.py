@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from callbacks.benchmark_blocks import run_paths
 from callbacks.unlearning import Unlearning
-from callbacks.unlearning_words import described_properties
+from callbacks.unlearning_properties import hidden_layers, mean_curves, property_curves
 from configs.errors import CommandError, InputError
 from configs.unlearn_schema import UnlearnConfig, UnlearningBenchmark
 from interpretability.dissection.ablation import Units
@@ -23,9 +22,8 @@ from interpretability.dissection.concept_pruning import (
     confidence_drop,
     label_words,
 )
-from interpretability.dissection.property_pruning import property_curve
 from interpretability.dissection.similarity import cosine_cubed, soft_wpmi
-from interpretability.layers.capture import LayerCapture
+from interpretability.dissection.unit_moments import unit_values
 from models.run_loading import load_run
 from report.run_folder import replace_file
 from report.unlearning_summary import FORMAT, csv_text, markdown
@@ -51,8 +49,8 @@ class Fold:
                 device=settings.device,
             ),
         )
-        self.values = self._values()
-        answers = self.work.learned[self.work.layers[0]][0]
+        self.values = unit_values(self.work.model, self.work.layers, self.work.learn)
+        answers = self.work.learn()
         self.target = answers.target
         scores = answers.target.float() if answers.multi_label else torch.nn.functional.one_hot(answers.target).float()
         self.similar = {
@@ -60,13 +58,6 @@ class Fold:
             "db": {path: cosine_cubed(values, scores) for path, values in self.values.items()},
         }
         self.words = {path: label_words(values, self.target, self.names) for path, values in self.values.items()}
-
-    def _values(self) -> dict[str, Tensor]:
-        """One number (N, U) of each unit for each training clip: its mean over positions."""
-        work = self.work
-        with LayerCapture(work.model, work.layers, reduce=lambda maps: maps.mean(dim=(2, 3))) as caught:
-            work.learn()
-        return {path: values.double().cpu() for path, values in caught.items()}
 
     def units(self, strategy: str, label: int, as_published: bool = False) -> Units:
         """Return the units that a strategy removes for a class."""
@@ -92,18 +83,11 @@ class Fold:
         masked = as_published and strategy == "random"
         return dataclasses.replace(effect, before=effect.after) if masked else effect
 
-    def properties(self) -> dict[str, list[dict[str, Any]]]:
-        """Return for each described property the accuracy as units that have most of it are removed."""
-        values = described_properties(self.work, self.values)
-        found = {}
-        for name, by_layer in values.items():
-            for published in (False, True) if self.settings.as_published else (False,):
-                title = f"{name} (list order)" if published else name
-                draws, seed = self.settings.draws, self.settings.seed
-                found[title] = property_curve(
-                    self.work.model, self.work.test, by_layer, draws=draws, seed=seed, as_published=published
-                )
-        return found
+    def properties(self, words: Sequence[str] | None) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
+        """Return for each described property the accuracy as units that have most of it are removed, and the words."""
+        settings, work = self.settings, self.work
+        layers = hidden_layers(work.model, settings.layers)
+        return property_curves(work, layers, words, settings.draws, settings.as_published)
 
 
 def class_row(name: str, label: int, folds: Sequence[AblationEffect]) -> dict[str, Any]:
@@ -158,6 +142,7 @@ def benchmark_unlearning(settings: UnlearningBenchmark) -> str:
     asked += [(name, True) for name in settings.strategies if settings.as_published and name in ("ocp", "random")]
     effects: dict[tuple[str, bool], list[dict[int, AblationEffect]]] = {one: [] for one in asked}
     properties: list[dict[str, Any]] = []
+    words: list[str] | None = None
     names: tuple[str, ...] = ()
     for path in paths:
         fold = Fold(path, settings)
@@ -166,8 +151,9 @@ def benchmark_unlearning(settings: UnlearningBenchmark) -> str:
         names = fold.names
         for name, published in asked:
             effects[name, published].append({c: fold.effect(name, c, published) for c in range(len(names))})
-        if settings.properties and fold.target.ndim == 1:
-            properties.append(fold.properties())
+        if settings.properties:
+            curves, words = fold.properties(words)
+            properties.append(curves)
         print(f"{path}: done", flush=True)
     rows = []
     for (name, published), folds in effects.items():
@@ -177,28 +163,16 @@ def benchmark_unlearning(settings: UnlearningBenchmark) -> str:
         "format": FORMAT,
         "runs": [str(path) for path in paths],
         "layers": fold.work.layers,
+        "figure": "accuracy" if fold.target.ndim == 1 else "average_precision",
         "how": settings.how,
         "draws": settings.draws,
         "budget": settings.budget,
         "top": settings.top,
         "strategies": rows,
         "properties": mean_curves(properties),
+        "property_layers": hidden_layers(fold.work.model, settings.layers) if properties else [],
     }
     return _write(result, settings, paths)
-
-
-def mean_curves(folds: Sequence[Mapping[str, Sequence[Mapping[str, Any]]]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the curves of the folds' properties as means over folds; only of those that every fold has."""
-    if not folds:
-        return {}
-    names = [name for name in folds[0] if all(name in fold for fold in folds)]
-    return {
-        name: [
-            {key: sum(fold[name][place][key] for fold in folds) / len(folds) for key in first}
-            for place, first in enumerate(folds[0][name])
-        ]
-        for name in names
-    }
 
 
 def _write(result: dict[str, Any], settings: UnlearningBenchmark, paths: Sequence[Path]) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from callbacks.benchmark_clips import data_of, spread
 from configs.errors import InputError
+from datamodules.audio_datamodule import AudioDataModule
 from datamodules.clip_source import Split
 from interpretability.dissection.answers import Answers
 from interpretability.layers.capture import find_layer
@@ -47,14 +48,19 @@ def clips_for(run: LoadedRun, split: Split, count: int | None = None) -> Callabl
         InputError: The split has no clips.
     """
     data = data_of(run)
-    total = len(data.dataset(split))
-    if total == 0:
+    places = places_of(data, split, count)
+    if not places:
         raise InputError(f"{run.path}: the data have no {split} clips")
-    places = range(total)
-    if count is not None and count < total:
-        places = spread([data.clip(split, place).target for place in range(total)], count)  # type: ignore[assignment]
     batch = data.batch(split, places)
     return evaluation_of(classifier_of(run), batch.waveform, batch.target, batch.length, batch.observed)
+
+
+def places_of(data: AudioDataModule, split: Split, count: int | None) -> list[int]:
+    """Return places of `count` clips of a split, spread over the classes; None, or more than there are, gives all."""
+    total = len(data.dataset(split))
+    if count is None or count >= total:
+        return list(range(total))
+    return spread([data.clip(split, place).target for place in range(total)], count)
 
 
 @torch.no_grad()

@@ -57,7 +57,7 @@ class UnlearningBenchmark:
     layers: list[str] = field(default_factory=list)
     """Layers whose units are removed, by path; an empty list takes components, or the deepest maps of a black box."""
     strategies: list[str] = field(default_factory=lambda: list(STRATEGIES))
-    """How units are chosen: effects (measured), tab, db and ocp (by their names, as published), random."""
+    """How units are chosen: effects (measured), tab, db and ocp (by their names, as published), random; [] for none."""
     how: Literal["zero", "mean"] = "zero"
     """Whether units are silenced or held at their mean."""
     budget: float = 0.05
@@ -69,7 +69,7 @@ class UnlearningBenchmark:
     top: int = 3
     """Best concepts of a unit among which a class has to be (tab, db)."""
     properties: bool = True
-    """Whether units are also pruned by measured properties of what drives them."""
+    """Whether units of all hidden layers, or of `layers`, are also pruned by measured words of what drives them."""
     as_published: bool = False
     """Whether the faults of the published code are measured beside: letters for words, rows in the order of a list."""
     output: str | None = None
@@ -91,5 +91,5 @@ class UnlearningBenchmark:
         for name in self.strategies:
             if name not in STRATEGIES:
                 yield f"strategies: {name} is none of {', '.join(STRATEGIES)}"
-        if not self.strategies:
-            yield "strategies must name at least one"
+        if not self.strategies and not self.properties:
+            yield "strategies must name at least one, or properties be true"

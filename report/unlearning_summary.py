@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from report.benchmark_table import number
-from report.unlearning_table import z_text
+from report.unlearning_table import TITLES, z_text
 
 FORMAT = 1
 """Goes up when unlearning.json changes so that older files cannot be read any more."""
@@ -28,7 +28,7 @@ def reached(row: Mapping[str, Any]) -> bool:
 
 def markdown(result: Mapping[str, Any]) -> str:
     """Return the whole result as Markdown."""
-    lines = ["# Unlearning", "", _settings(result), "", "## Strategies", ""]
+    lines = ["# Unlearning", "", _settings(result), ""]
     heads = [
         "strategy",
         "units",
@@ -39,26 +39,38 @@ def markdown(result: Mapping[str, Any]) -> str:
         "others lost",
         "z ≥ 3, ≤ 5 points",
     ]
-    lines += _head(heads)
+    if result["strategies"]:
+        lines += ["## Strategies", "", *_head(heads)]
     for row in result["strategies"]:
         own = [part["forget"]["before"] - part["forget"]["after"] for part in row["classes"]]
         rest = [part["retain"]["before"] - part["retain"]["after"] for part in row["classes"]]
         count = f"{sum(map(reached, row['classes']))} of {len(own)}"
         figures = [row["ablated"], row["remaining"], row["difference"], sum(own) / len(own), sum(rest) / len(rest)]
         lines.append(_line([row["title"], number(row["units"]), *map(number, figures), count]))
-    lines += ["", "Forgotten: accuracy lost on the class itself, mean over classes.", ""]
+    figure = TITLES[result.get("figure", "accuracy")]
+    if result["strategies"]:
+        lines += ["", f"Forgotten: {figure} lost on the class itself, mean over classes.", ""]
     for row in result["strategies"]:
         lines += [f"## {row['title']}", "", *_head(CLASS_HEADS), *(_line(_cells(part)) for part in row["classes"]), ""]
     if result["properties"]:
-        lines += ["## Pruned by a described property", ""]
-        lines += _head(["property", "share", "units", "accuracy", "random", "z"])
-        for name, curve in result["properties"].items():
-            for point in curve:
-                random = f"{number(point['random'])} ± {number(point['random_std'])}"
-                cells = [name, f"{100 * point['share']:.0f} %", number(point["units"]), number(point["accuracy"])]
-                lines.append(_line([*cells, random, z_text(point["z"])]))
-        lines.append("")
+        lines += _properties(result)
     return "\n".join(lines)
+
+
+def _properties(result: Mapping[str, Any]) -> list[str]:
+    layers = ", ".join(result.get("property_layers", []))
+    lines = ["## Pruned by a described property", ""]
+    lines += [f"Units of {layers}, those with most of a property first; means over runs.", ""] if layers else []
+    figure = TITLES[result.get("figure", "accuracy")]
+    lines += _head(["property", "share", "units", "with it", figure, "random", "lost beyond random", "z"])
+    for name, curve in result["properties"].items():
+        for point in curve:
+            spread = point.get("beyond_std")
+            beyond = number(point["beyond"]) + ("" if spread is None else f" ± {number(spread)}")
+            cells = [name, f"{100 * point['share']:.0f} %", number(point["units"]), f"{100 * point['having']:.0f} %"]
+            cells += [number(point["accuracy"]), f"{number(point['random'])} ± {number(point['random_std'])}", beyond]
+            lines.append(_line([*cells, z_text(point["z"])]))
+    return [*lines, ""]
 
 
 def _settings(result: Mapping[str, Any]) -> str:

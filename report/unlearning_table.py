@@ -78,8 +78,10 @@ def _class(result: Mapping[str, Any]) -> list[Table]:
         for name in result["figures"]
         for side in ("forget", "retain")
     ]
+    several = "average_precision" in result["figures"]
+    others = f"the mean of {len(result['classes']) - 1} other labels" if several else f"{n - own['n']} others"
     note = (
-        f"n = {own['n']} test clips of the class and {n - own['n']} others. Random: mean and spread over "
+        f"n = {own['n']} test clips of the class and {others}. Random: mean and spread over "
         f"{result['draws']} draws of as many units of the same layers and norms (norm ratio "
         f"{number(result['norm_ratio'])}). z > 0: more is lost than by random units."
     )

@@ -8,9 +8,12 @@ import torch
 
 import benchmark
 import unlearn
-from callbacks.unlearning import prune
-from callbacks.unlearning_clips import clips_for
-from callbacks.unlearning_hum import Scenes, hearing, scenes_of, served
+from callbacks import unlearning_properties
+from callbacks.benchmark_clips import data_of
+from callbacks.unlearning import Unlearning, prune
+from callbacks.unlearning_clips import clips_for, places_of
+from callbacks.unlearning_hum import Scenes, carried, hearing, scenes_of, served
+from configs.unlearn_schema import UnlearnConfig
 from datamodules.sound_scenes import CLASS_NAMES
 from interpretability.dissection.ablation import ablated
 from interpretability.dissection.answers import Answers
@@ -30,7 +33,7 @@ def run(untrained_run, tmp_path):
             "data.batch_size": 12,
             "data.cache_dir": tmp_path / "cache",
         }
-        path = untrained_run(name, class_names=CLASS_NAMES, **small, **settings)
+        path = untrained_run(name, class_names=CLASS_NAMES, **(small | settings))
         file = path / "checkpoints" / "best.ckpt"
         checkpoint = torch.load(file, weights_only=False)
         torch.manual_seed(1)  # logits of an untrained model hardly differ: louder ones make removals matter
@@ -121,10 +124,75 @@ def test_benchmark_pools_folds_and_keeps_published_faults_apart(run, tmp_path, c
     assert "strategies: tap is none of" in capsys.readouterr().err
 
 
+def test_properties_of_units_are_pruned_in_all_hidden_layers_and_means_are_over_folds(run, tmp_path, monkeypatch):
+    paths = [run("fold1"), run("fold2", seed=1)]
+    said = [f"run={paths[0]},{paths[1]}", f"output={tmp_path}", "draws=3", "strategies=[]"]
+
+    def words(work, layers):
+        return {path: [["loud"] if unit % 2 else ["dry", "loud"] for unit in range(4)] for path in layers}
+
+    monkeypatch.setattr(unlearning_properties, "described_units", words)
+    assert benchmark.main(["unlearning", *said]) == 0
+    result = json.loads((tmp_path / "unlearning.json").read_text())
+    assert result["strategies"] == []
+    assert result["property_layers"] == [*(f"backbone.blocks.{i}" for i in range(3)), "bottleneck.decoder"]
+    assert list(result["properties"]) == ["adjectives", "basic adjectives", "other adjectives", '"loud"', '"dry"']
+    curve = result["properties"]["adjectives"]
+    assert [point["share"] for point in curve] == [0.02, 0.04, 0.06, 0.08, 0.1, 0.12]
+    assert all(point["having"] == 1.0 and point["beyond_std"] >= 0 for point in curve)
+    text = (tmp_path / "unlearning.md").read_text()
+    assert "## Pruned by a described property" in text
+    assert "## Strategies" not in text
+
+
+def test_units_are_described_by_the_clips_that_drive_them(run):
+    """Each unit of a planted layer answers to the level of the clip, in one direction or the other."""
+    work = Unlearning(load_run(run(**{"data.n_train": 96})), UnlearnConfig(run="", concept="", draws=2))
+    data = data_of(work.run)
+    batch = data.batch("train", places_of(data, "train", None))
+    level = batch.waveform.square().mean(dim=1).log10()
+
+    class Level(torch.nn.Module):
+        def forward(self, values):
+            return values
+
+    work.model.planted = Level()
+
+    def learn():
+        return work.model.planted(torch.stack([level, -level], dim=1))
+
+    work.learn = learn
+    found = unlearning_properties.described_units(work, ["planted"])
+    high, low = found["planted"]
+    assert (high[0], low[0]) == ("loud", "quiet")
+    assert not set(high) & set(low)
+
+
+@pytest.mark.parametrize("model", ["by_design", "black_box"])
+def test_scenes_with_several_labels_forget_one(run, tmp_path, capsys, model):
+    path = run(multi_label=True, **{"model.name": model, "data.multi_label": True})
+    assert unlearn.main([f"run={path}", f"concept={LABEL}", "draws=3"]) == 0
+    (folder,) = (path / "unlearning").iterdir()
+    result = json.loads((folder / "unlearning.json").read_text())
+    assert result["figures"][0] == "average_precision"
+    whole, pruned = load_run(path), load_run(folder / "pruned.ckpt")
+    with ablated(whole.model, result["units"]):
+        expected = clips_for(whole, "test")().logits
+    assert torch.allclose(clips_for(pruned, "test")().logits, expected, atol=1e-5)
+    assert "average precision" in (folder / "unlearning.md").read_text().lower()
+    assert LABEL in (path / "report" / "unlearning.html").read_text()
+    capsys.readouterr()
+    assert benchmark.main(["unlearning", f"run={path}", f"output={tmp_path / 'tables'}", "draws=2", "clips=12"]) == 0
+    result = json.loads((tmp_path / "tables" / "unlearning.json").read_text())
+    assert {row["strategy"] for row in result["strategies"]} == {"effects", "tab", "db", "ocp", "random"}
+    assert result["properties"]["adjectives"][0]["accuracy"] > 0
+    assert "average precision" in (tmp_path / "tables" / "unlearning.md").read_text()
+
+
 def test_scenes_are_heard_without_and_with_the_hum(run):
     path = run(**{"data.shortcut": LABEL})
     loaded = load_run(path)
-    scenes = scenes_of(loaded, "test")
+    scenes = scenes_of(loaded, "test", 200)
     n = len(scenes.target) // 2
     assert n == 24
     assert torch.equal(scenes.target[:n], scenes.target[n:])
@@ -141,7 +209,14 @@ def test_a_group_that_is_given_up_counts():
     scenes = Scenes(lambda: None, target, hum, own)
     right = torch.tensor([1, 1, 0, 1, 0, 1])  # the one scene of the class without hum is wrong, and one of four others
     answers = Answers(torch.stack([right, 1 - right], dim=1).float(), target)
-    assert served(answers, scenes) == pytest.approx(0.5 * ((1 + 0 + 0.5 + 1) / 4 + 0))
+    assert served(answers, scenes) == (pytest.approx((1 + 0) / 2), pytest.approx(0.5))
+
+
+def test_units_are_ranked_by_what_the_hum_makes_them_say():
+    hum, own = torch.tensor([0, 0, 0, 1, 1, 1]).bool(), torch.tensor([0, 0, 1, 0, 0, 1]).bool()
+    scenes = Scenes(lambda: None, torch.zeros(6, dtype=torch.long), hum, own)
+    effects = torch.tensor([[1.0, 2], [1, 2], [9, 9], [3, 2], [2, 2], [0, 0]])  # of two units in each scene
+    assert carried(effects, scenes).tolist() == [1.5, 0.0]  # scenes of the hum's own class are left out
 
 
 def test_the_hum_is_a_concept_of_runs_that_have_one(run, capsys):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from interpretability.dissection.ablation import How, Units, ablated
 from interpretability.dissection.answers import Answers
 from interpretability.dissection.matched_draws import DRAWS, matched_draws, norm_ratio, z_score
-from interpretability.dissection.replay import replayed
+from interpretability.dissection.replay import first_of, replayed
 from interpretability.dissection.unit_moments import Moments, unit_moments
 from interpretability.isolation import evaluation_mode
 
@@ -131,8 +131,7 @@ def ablation_effect(
 
         norms = {path: measured[path].norm(how) for path in units}
         before = evaluate() if before is None else before
-        only = next(iter(units)) if len(units) == 1 else None
-        with nullcontext() if only is None else replayed(model, only, evaluate):
+        with replayed(model, first_of(model, units, evaluate), evaluate) if units else nullcontext():
             after = with_ablated(units)  # a unit that does not exist is refused here, by name
             others = matched_draws(units, norms, draws, seed)
             answers = tuple(with_ablated(drawn) for drawn in others)

@@ -66,6 +66,14 @@ class Answers:
         held = F.one_hot(self.target, self.logits.shape[1]).bool()
         return {name: _means(values, held) for name, values in self.per_clip().items()}
 
+    @property
+    def overall(self) -> float:
+        """Accuracy over all clips, or, multi-label, the mean average precision of the labels that any clip holds."""
+        if not self.multi_label:
+            return float(self.per_clip()["accuracy"].mean())
+        precision = self._label_figures()["average_precision"]
+        return float(precision[precision.isfinite()].mean())
+
     def of_clips(self, forget: Tensor) -> dict[str, Tensor]:
         """Return each figure of single-label answers as (2, 1): over the clips of `forget` (N,), and over the others.
 

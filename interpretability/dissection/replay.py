@@ -4,12 +4,13 @@ An ablation changes nothing before its layer. There, the modules return what the
 that silencing each unit of a deep layer costs the part of the network behind it, and gives the same numbers to the bit.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
 
+from configs.errors import InputError
 from interpretability.layers.capture import find_layer
 
 
@@ -37,6 +38,31 @@ def replayed(model: nn.Module, layer: str, run: Callable[[], object]) -> Iterato
     finally:
         for module in answers:
             del module.forward  # the method of the class is found again
+
+
+def first_of(model: nn.Module, layers: Iterable[str], run: Callable[[], object]) -> str:
+    """Return the layer that finishes first when `run` evaluates the network: from there on it may be `replayed`.
+
+    Raises:
+        InputError: A layer that does not exist, or of several none that runs.
+    """
+    found = {find_layer(model, path): path for path in layers}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    order: list[str] = []
+
+    def note(module: nn.Module, inputs: Any, output: Any) -> None:  # noqa: ANN401 - any layer
+        order.append(found[module])
+
+    handles = [module.register_forward_hook(note) for module in found]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not order:
+        raise InputError(f"{', '.join(found.values())}: no such layer runs when the network is evaluated")
+    return order[0]
 
 
 def _finished(model: nn.Module, target: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Any]:

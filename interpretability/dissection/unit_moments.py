@@ -60,3 +60,33 @@ def unit_moments(
         if path not in sums:
             raise InputError(f"layer '{path}' does not run when the network is evaluated; choose one that does")
     return {path: Moments(first / count, (second / count).sqrt()) for path, (first, second, count) in sums.items()}
+
+
+@torch.no_grad()
+def unit_values(
+    model: nn.Module, layers: Sequence[str], evaluate: Callable[[], Any], axes: Mapping[str, int] | None = None
+) -> dict[str, Tensor]:
+    """Return one number of each unit for each clip (N, U), in double precision: its mean over positions.
+
+    Arguments and errors are those of `unit_moments`; clips are on axis 0 of what a layer returns.
+    """
+    parts: dict[str, list[Tensor]] = {path: [] for path in layers}
+
+    def hook_of(path: str) -> Callable[[nn.Module, Any, Any], None]:
+        axis = (axes or {}).get(path, 1)
+
+        def add(layer: nn.Module, inputs: Any, output: Any) -> None:  # noqa: ANN401
+            check_output(path, output, axis, ())
+            moved = output.detach().movedim(axis, 1)
+            parts[path].append(moved.reshape(*moved.shape[:2], -1).double().mean(dim=2).cpu())
+
+        return add
+
+    with ExitStack() as stack, evaluation_mode(model):
+        for path in layers:
+            stack.callback(find_layer(model, path).register_forward_hook(hook_of(path)).remove)
+        evaluate()
+    for path, found in parts.items():
+        if not found:
+            raise InputError(f"layer '{path}' does not run when the network is evaluated; choose one that does")
+    return {path: torch.cat(found) for path, found in parts.items()}
