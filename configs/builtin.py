@@ -3,6 +3,7 @@
 from configs.callback_schema import FaithfulnessConfig, ListeningConfig
 from configs.dataset_schema import GtzanData, MtgJamendoData, SonycUstData, UrbanSound8KData
 from configs.dissection_schema import DissectionConfig
+from configs.explanation_fid_schema import ExplanationFidConfig
 from configs.gan_schema import (
     CiwGANConfig,
     DigitsData,
@@ -11,7 +12,7 @@ from configs.gan_schema import (
     SyntheticWordsData,
     WaveGANConfig,
 )
-from configs.gan_spectrogram_schema import SpectrogramGANConfig, SpectrogramVAEConfig
+from configs.gan_spectrogram_schema import MusicFolderData, SpectrogramGANConfig, SpectrogramVAEConfig
 from configs.jamendo_schema import JamendoData, SingingVoiceBackboneConfig, SingingVoiceConfig
 from configs.layer_probes_schema import LayerProbesConfig
 from configs.registry import register
@@ -45,6 +46,7 @@ register("dataset", "gtzan", GtzanData, "datamodules.gtzan:Gtzan")
 register("dataset", "mtg_jamendo", MtgJamendoData, "datamodules.mtg_jamendo:MtgJamendo")
 register("dataset", "digits", DigitsData, "datamodules.digits:Digits")
 register("dataset", "synthetic_words", SyntheticWordsData, "datamodules.synthetic_words:SyntheticWords")
+register("dataset", "music_folder", MusicFolderData, "datamodules.music_folder:MusicFolder")
 register("dataset", "jamendo", JamendoData, "datamodules.jamendo:Jamendo")
 
 register("backbone", "small_cnn", SmallCNNConfig, "models.backbones:SmallCNN")
@@ -81,6 +83,7 @@ register("model", "spectrogram_vae", SpectrogramVAEConfig, "models.spectrogram_v
 
 register("callback", "faithfulness", FaithfulnessConfig, "callbacks.faithfulness:FaithfulnessCallback")
 register("callback", "dissection", DissectionConfig, "callbacks.dissection:DissectionCallback")
+register("callback", "explanation_fid", ExplanationFidConfig, "callbacks.explanation_fid:ExplanationFid")
 register("callback", "layer_probes", LayerProbesConfig, "callbacks.layer_probes:LayerProbesCallback")
 register("callback", "listening", ListeningConfig, "callbacks.listening:ListeningCallback")
 register("callback", "previews", PreviewsConfig, "callbacks.generator_previews:GeneratorPreviews")

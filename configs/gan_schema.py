@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from configs.checks import above_zero, at_least, below_one
 from configs.data_schema import DataConfig
@@ -83,6 +83,8 @@ LENGTHS = (4096, 16384, 32768, 65536)
 class GeneratorConfig(ModelConfig):
     """What all generators share: averaged weights, how they are scored, and when they have collapsed."""
 
+    needs_labels: ClassVar[bool] = False
+    """Whether clips need classes."""
     name: str = "???"
     """Generator, by its registered name."""
     average: float = 0.999
@@ -189,6 +191,8 @@ class WaveGANConfig(GeneratorConfig):
 class InformationGANConfig(WaveGANConfig):
     """What ciwGAN and fiwGAN add: codes among the latents, and a Q network that reads them from the sound."""
 
+    needs_labels: ClassVar[bool] = True
+    """Whether clips need classes: there are as many codes, where nothing else is said."""
     information_weight: float = 1.0
     """Weight lambda of the information term."""
     q_learning_rate: float = 1e-4

@@ -2,10 +2,43 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from configs.checks import above_zero, at_least
+from configs.checks import above_zero, at_least, below_one
+from configs.data_schema import DataConfig
 from configs.gan_schema import GeneratorConfig, adversarial_problems
+
+
+@dataclass
+class MusicFolderData(DataConfig):
+    """Any folder of music, without labels: excerpts of the recordings in it and in the folders below."""
+
+    labelled: ClassVar[bool] = False
+    """Whether clips have classes."""
+    name: str = "music_folder"
+    """Dataset, by its registered name."""
+    seconds: float | None = 2.4
+    """Length in seconds of an excerpt as it is read; a generator cuts its own from it."""
+    step: float | None = None
+    """Seconds between the starts of two training excerpts of a recording; none puts them side by side."""
+    validation_share: float = 0.1
+    """Share of the training recordings kept for validation where the data name no validation split."""
+    test_share: float = 0.1
+    """Share of the recordings kept for the test."""
+    evaluation_excerpts: int = 512
+    """Excerpts of validation and of test, at most, evenly spread over their recordings."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from above_zero(self, "data", ("step", "test_share", "validation_share"))
+        yield from below_one(self, "data", ("test_share",))
+        yield from at_least(self, "data", 2, ("evaluation_excerpts",))
+        if self.seconds is None:
+            yield "data.name=music_folder needs data.seconds, the length of an excerpt"
+        if self.root is None:
+            yield "data.root is needed by data.name=music_folder: give a folder of music"
+
 
 WIDTHS: dict[str, int] = {"published": 8, "small": 4}
 """Size of a spectrogram generator -> channels of its last map; its first one and the encoder's follow from it."""

@@ -125,6 +125,8 @@ class Config:
             yield f"seed={self.seed} must be at least 0 and below 2**32"
         if self.twin and self.model.name in ("black_box", "post_hoc", "lmac", "masked_spectrogram"):
             yield f"twin=true trains a black box beside the model; choose another model.name than {self.model.name}"
+        if not getattr(self.data, "labelled", True) and getattr(self.model, "needs_labels", True):
+            yield f"data.name={self.data.name} has no classes, which model.name={self.model.name} needs"
         yield from self.backbone.front_end_problems(self.front_end)
         yield from self.model.run_problems(self)
         instrument = self.trainer.monitor.partition("/")[0]

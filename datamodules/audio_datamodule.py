@@ -70,7 +70,7 @@ class AudioDataModule(pl.LightningDataModule):
         self.skipped: dict[str, str] = {}
         self._cache: WaveformCache | None = None
         self._datasets: dict[Split, ClipDataset] = {}
-        if self.n_classes < 2:
+        if self.n_classes < 2 and not getattr(source, "unlabelled", False):
             raise InputError(
                 f"data set {source.name} has one class only ({', '.join(self.class_names)}); two are needed"
             )

@@ -131,7 +131,7 @@ def _classes(root: Path, folder: Path, split: Split | None) -> Iterator[Labelled
     _refuse_loose_files(folder)
     for class_folder in _subfolders(folder):
         found = False
-        for path in _audio_below(class_folder):
+        for path in audio_below(class_folder):
             found = True
             name = file_name(root, path.relative_to(root))
             yield LabelledFile(name, file_inside(root, name), (class_folder.name,), name, split)
@@ -147,7 +147,7 @@ def _subfolders(folder: Path) -> list[Path]:
     return found
 
 
-def _audio_below(folder: Path) -> Iterator[Path]:
+def audio_below(folder: Path) -> Iterator[Path]:
     """Yield the visible audio files in `folder` and the folders below it."""
 
     def fail(error: OSError) -> None:

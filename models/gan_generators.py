@@ -177,7 +177,8 @@ class GeneratorTraining(pl.LightningModule, ABC):
     def scores(self, split: str, n: int) -> dict[str, float]:
         """Return the figures of n generated clips beside the real clips of a split that were just heard."""
         made, categories = self.generate(n, SEEDS[split])
-        real = torch.cat(self._real)[:n]
+        real = torch.cat(self._real)
+        real = real[torch.linspace(0, len(real) - 1, min(n, len(real))).round().long()]  # of all, whatever their order
         near = nearness(real, torch.cat([self.features(part) for part in torch.split(made[: len(real)], CHUNK)]))
         return {"mel_distance": near.energy, "spread": near.spread} | self.more_figures(made, categories)
 

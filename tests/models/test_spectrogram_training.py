@@ -4,8 +4,10 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
+import soundfile
 import torch
 
 from callbacks.checkpointing import read_checkpoint
@@ -252,3 +254,25 @@ def test_what_does_not_fit_a_classifier_is_refused_by_name(tmp_path, cache):
 def test_settings_that_cannot_be_used_are_named(setting, message):
     with pytest.raises(CommandError, match=message):
         compose(["experiment=sound_scenes_spectrogram_gan", setting])
+
+
+def test_a_folder_of_music_is_learned_in_the_features_of_the_paper(tmp_path, cache):
+    random = np.random.default_rng(0)
+    for number in range(5):
+        time = np.arange(22050 * 6) / 22050
+        song = 0.3 * np.sin(2 * np.pi * 220 * (number + 1) * time) + 0.01 * random.normal(size=len(time))
+        soundfile.write(tmp_path / f"song {number}.flac", song, 22050)
+    settings = [
+        word for word in arguments("gan", tmp_path / "runs", cache) if not word.startswith(("data.n_", "front"))
+    ]
+    settings = [word for word in settings if not word.startswith(("experiment", "data.seconds", "model.frames"))]
+    small = ["model.n_scored=4", "trainer.max_epochs=1", "data.batch_size=2", "trainer.limit_train_batches=4"]
+    run = train(compose(["experiment=music_spectrogram_gan", f"data.root={tmp_path}", *settings, *small]))["run"]
+    found = load_generator(run)
+    sounds = found.generate(3, seed=0)[0]
+    assert found.sound == type(found.sound)((1, 80, 115), 22050, "features", "ln mel")
+    assert sounds.shape == (3, 1, 80, 115)
+    assert found.model.generator.floor == pytest.approx(math.log(1e-7))
+    heard = found.vocoder().invert(sounds)
+    assert heard.shape == (3, 114 * 315)
+    assert heard.isfinite().all()
