@@ -22,16 +22,14 @@ from interpretability.dissection.answers import Answers
 from interpretability.dissection.matched_draws import z_score
 from interpretability.dissection.replay import replayed
 from interpretability.dissection.unit_moments import unit_moments
-from interpretability.dissection.unlearning import Evaluate, greedy_choice, logit_effects
+from interpretability.dissection.unlearning import Evaluate, logit_effects
 from interpretability.layers.capture import LayerCapture
 from models.run_loading import LoadedRun
 
 HUM = "hum"
 """Name of the concept."""
-SCENES = 200
-"""Scenes of each split, each heard without and with the hum."""
-HEARD = 0.1
-"""Correlation with the hum above which a unit may be removed for it."""
+SCENES: dict[Split, int] = {"train": 200, "val": 400, "test": 400}
+"""Scenes of each split, each heard without and with the hum; the class of the hum has few of those that decide."""
 
 
 def has_hum(run: LoadedRun) -> bool:
@@ -53,7 +51,7 @@ class Scenes:
     own: Tensor
 
 
-def scenes_of(run: LoadedRun, split: Split, count: int = SCENES) -> Scenes:
+def scenes_of(run: LoadedRun, split: Split, count: int) -> Scenes:
     """Return scenes of a split, spread over the classes; the hum is made for test scenes too."""
     data, config = data_of(run), run.config.data
     assert isinstance(config, SoundScenesData)  # noqa: S101 - has_hum says so
@@ -90,34 +88,33 @@ def hearing(model: torch.nn.Module, layer: str, scenes: Scenes) -> tuple[Tensor,
 
 
 def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any], Evaluate, Mapping[str, Tensor]]:
-    """Find the units that hear the hum and remove as many as serve the validation scenes.
+    """Find the units by which the hum speaks for its class, and remove as many as serve the validation scenes.
 
-    Units that follow the hum over training scenes are ranked by their correlation with it, and chosen by their measured
-    effects; removed are those that serve validation scenes best (`served`). Returns the result as plain data, what
-    evaluates the test scenes, and the means of the units.
+    Units are ranked on training scenes by what they say for the class when the hum is added to scenes of other classes
+    (`carried`). As many of the first are removed as serve validation scenes best (`served`). Returns the result as
+    plain data, what evaluates the test scenes, and the means of the units.
 
     Raises:
-        InputError: No unit follows the hum, or no removal helps.
+        InputError: No removal helps.
     """
     model = classifier_of(run)
-    learn, decide, test = (scenes_of(run, split) for split in ("train", "val", "test"))
+    learn, decide, test = (scenes_of(run, split, count) for split, count in SCENES.items())
     layers = unit_layers(model, settings.layers, decide.evaluate)
     moments = unit_moments(model, layers, learn.evaluate)
     means = {path: found.mean for path, found in moments.items()}
-    best: tuple[float, dict[str, list[int]]] = (served(decide.evaluate(), decide), {})
+    label = run.class_names.index(run.config.data.shortcut)  # type: ignore[attr-defined] # has_hum says so
+    best: tuple[tuple[float, float], dict[str, list[int]]] = (served(decide.evaluate(), decide), {})
     for path in layers:
-        r, _ = hearing(model, path, learn)
-        order = [unit for unit in r.argsort(descending=True).tolist() if r[unit] > HEARD][: len(r) // 2]
-        before, effects = logit_effects(model, learn.evaluate, path, len(r), settings.how, means)
-        deaf = r <= HEARD
-        harmful = greedy_choice(before, effects.masked_fill(deaf, 0.0), None)  # what takes nothing is never chosen
+        _, effects = logit_effects(model, learn.evaluate, path, len(moments[path].mean), settings.how, means)
+        said = carried(effects[:, label], learn)
+        order = [unit for unit in said.argsort(descending=True).tolist() if said[unit] > 0][: len(said) // 2]
         with replayed(model, path, decide.evaluate):
-            for chosen in (*(order[:count] for count in range(1, len(order) + 1)), harmful):
-                with ablated(model, {path: chosen}, settings.how, means):
+            for count in range(1, len(order) + 1):
+                with ablated(model, {path: order[:count]}, settings.how, means):
                     right = served(decide.evaluate(), decide)
-                best = max(best, (right, {path: chosen}), key=lambda one: one[0])
+                best = max(best, (right, {path: order[:count]}), key=lambda one: one[0])
     if not best[1]:
-        raise InputError(f"concept={HUM}: no unit of {', '.join(layers)} that hears it can go without harm")
+        raise InputError(f"concept={HUM}: no removal of units of {', '.join(layers)} helps the scenes without it")
     units = best[1]
     effect = ablation_effect(model, test.evaluate, units, settings.how, moments, settings.draws, settings.seed)
     (path, chosen), *_ = units.items()
@@ -128,7 +125,7 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
         "layers": {name: len(moments[name].mean) for name in layers},
         "norm_ratio": effect.norm_ratio,
         "n": {"learn": len(learn.target), "decide": len(decide.target), "test": len(test.target)},
-        "decided": {"right": best[0]},
+        "decided": {"right": best[0][0]},
         "heard": [{"unit": unit, "correlation": float(r[unit]), "auprc": float(auprc[unit])} for unit in chosen],
         "others": {"correlation": float(r.abs().median()), "auprc": float(auprc.median())},
         "rows": rows_of(effect, test, str(run.config.data.shortcut)),  # type: ignore[attr-defined]
@@ -136,14 +133,25 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
     return result, test.evaluate, means
 
 
-def served(answers: Answers, scenes: Scenes) -> float:
-    """Return how right scenes are, with and without hum, of its class and of others: half their mean, half the worst.
+def carried(effects: Tensor, scenes: Scenes) -> Tensor:
+    """Return what each unit (U,) says more for the hum's class when the hum is added to scenes of other classes.
 
-    The few scenes of the hum's class that lack it would not be missed in a mean over scenes.
+    `effects` (2n, U): what its ablation takes from the score of that class in each scene.
     """
-    groups = [hum & own for hum in (scenes.hum, ~scenes.hum) for own in (scenes.own, ~scenes.own)]
-    each = torch.stack([_right(answers)[group].mean() for group in groups])
-    return float(0.5 * (each.mean() + each.min()))
+    without, with_hum = effects.double().chunk(2)
+    others = ~scenes.own[: len(without)]
+    return (with_hum - without)[others].mean(dim=0)
+
+
+def served(answers: Answers, scenes: Scenes) -> tuple[float, float]:
+    """Return how right scenes without the hum are, its class and the others counting alike, and others with it.
+
+    The second decides where the first is the same: the few scenes of the class that lack its hum come first, and would
+    not be missed in a mean over scenes.
+    """
+    right = _right(answers)
+    clean = [float(right[~scenes.hum & own].mean()) for own in (scenes.own, ~scenes.own)]
+    return sum(clean) / 2, float(right[scenes.hum & ~scenes.own].mean())
 
 
 def _right(answers: Answers) -> Tensor:
