@@ -106,6 +106,8 @@ class SingingVoiceConfig(ModelConfig):
         front_end, data = config.front_end, config.data
         if config.backbone.name != "singing_voice":
             yield f"model.name={self.name} needs backbone.name=singing_voice, not {config.backbone.name}"
+        if config.twin:
+            yield f"twin=true trains a black box beside an interpretable model; model.name={self.name} is a black box"
         if config.augmentation.enabled:
             yield f"augmentation.enabled=true: model.name={self.name} changes its excerpts by itself; set it to false"
         if front_end.features != "ln_mel":
@@ -126,4 +128,4 @@ class SingingVoiceConfig(ModelConfig):
     @property
     def frames_needed(self) -> int:
         """Frames of an excerpt of which 115 are left after the fastest change of tempo."""
-        return int(EXCERPT / (1 - self.stretch)) if self.stretch else EXCERPT
+        return int(EXCERPT / (1 - self.stretch)) if 0 < self.stretch < 1 else EXCERPT

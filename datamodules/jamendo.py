@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-from configs.errors import CommandError, InputError
+from configs.errors import InputError
 from configs.jamendo_schema import JamendoData
 from datamodules.audio_files import BadClip
 from datamodules.clip_source import SPLITS, Clip, Split
 from datamodules.excerpts import ExcerptClips, Numbers, Track
 from datamodules.file_source import FileSource
 from datamodules.jamendo_labels import check_length, frame_labels, n_frames, positions, read_lists, read_segments
+from datamodules.release_folder import release_folder
 
 CLASS_NAMES = ("no voice", "voice")
 PARTS = ("audio", "labels", "filelists/train", "filelists/valid", "filelists/test")
@@ -90,30 +92,14 @@ def missing_parts(root: Path) -> list[str]:
 
 
 def corpus_folder(config: JamendoData) -> Path:
-    """Return the folder of the corpus, downloaded first where that is asked for and needed.
+    """Return the folder of the corpus, fetched first if asked for; errors as `release_folder`."""
+    return release_folder(config, "the Jamendo corpus", missing_parts, partial(_fetch, config.url))
 
-    Raises:
-        CommandError: No data root.
-        InputError: No such folder, or parts of the corpus that are missing in it.
-    """
-    if config.root is None:
-        raise CommandError("data.root is not set; give the folder of the Jamendo corpus, or one to download it to")
-    root = Path(config.root).expanduser()
-    missing = missing_parts(root)
-    if not missing:
-        return root
-    if config.download and (not root.exists() or not any(root.iterdir())):
-        from datamodules.jamendo_download import fetch_corpus  # imports this file
 
-        fetch_corpus(config.url, root)
-        return root
-    if not root.is_dir():
-        state = "is a file" if root.exists() else "does not exist"
-        raise InputError(f"data.root={root} {state}; expected the Jamendo corpus there; data.download=true fetches it")
-    raise InputError(
-        f"data.root={root} is not the Jamendo corpus: it lacks {', '.join(missing)} (expected audio/SONG.ogg or .mp3, "
-        "labels/SONG.lab and the lists of songs)"
-    )
+def _fetch(url: str, root: Path) -> None:
+    from datamodules.jamendo_download import fetch_corpus  # imports this file
+
+    fetch_corpus(url, root)
 
 
 def check_corpus(root: Path) -> None:
