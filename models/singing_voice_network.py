@@ -65,7 +65,7 @@ class SingingVoiceNetwork(Backbone):
         """Features (B, 1, M, T) -> embedding (B, 64, T - 114) of every excerpt of 115 frames in them; in eval mode.
 
         Each convolution is evaluated once for all excerpts: pooling in time keeps every position, and what follows
-        skips two of three (a trous), which gives what the excerpts one by one give for about 1/50 of the work.
+        skips two of three (a trous), which gives what the excerpts one by one give for 1/45 of the work.
         """
         _check_frames(features)
         x = leaky(self.conv2(leaky(self.conv1(self.standardised(features)))))

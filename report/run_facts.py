@@ -42,12 +42,14 @@ def summary_rows(summary: dict[str, Any]) -> list[Row]:
     return rows
 
 
+SCORES = ("test/accuracy", "test/map", "test/error", "test/f1")
+"""Entries of the summary that say how good a model is; the last two are of whole recordings, frame by frame."""
 BASELINES = {"baseline/logistic_regression": "logistic regression", "baseline/chance": "chance"}
 """Entries of the summary that are scores of something simpler than the model, and their names in the table."""
 
 
 def _row(name: str, figures: dict[str, Any]) -> Row:
-    scores = {key: value for key, value in figures.items() if key in ("test/accuracy", "test/map")}
+    scores = {key: value for key, value in figures.items() if key in SCORES}
     interpreter = {
         "fidelity": figures.get("test/fidelity_top1", figures.get("test/fidelity_auprc")),
         "of classifier": figures.get("test/classifier_accuracy", figures.get("test/classifier_map")),
