@@ -2,12 +2,14 @@
 
 import csv
 import dataclasses
-import json
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from callbacks.benchmark_clips import data_of
 from callbacks.generation_files import record_of, write_generations
@@ -127,9 +129,10 @@ def write_table(path: Path, found: Sequence[UnitGenerations], ground: SearchGrou
         lanes = [{**lane, "chosen": i == record["chosen"]} for i, lane in enumerate(record["lanes"])]
         rows += [facts | lane for lane in [*lanes, {**record["ceiling"], "chosen": False}]]
     columns = list(rows[0])
-    lines = [columns, *([row.get(name) for name in columns] for row in rows)]
-    text = "".join(_line(line) for line in lines)
-    replace_file(path, text.encode())
+    table: list[list[Any]] = [columns, *([row.get(name) for name in columns] for row in rows)]
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([["" if v is None else v for v in line] for line in table])
+    replace_file(path, buffer.getvalue().encode())
 
 
 def write_features(path: Path, found: Sequence[UnitGenerations]) -> None:
@@ -138,10 +141,6 @@ def write_features(path: Path, found: Sequence[UnitGenerations]) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    import io
-
-    import torch
-
     kept = {
         f"{unit.key} {unit.aim}": {
             "features": unit.features,
@@ -174,11 +173,3 @@ def progress(n_units: int) -> Iterator[Watch]:
             bar.update(task, completed=place, description=f"{name} ({seen[name] + 1}/{n_units})")
 
         yield watch
-
-
-def _line(values: Sequence[Any]) -> str:
-    import io
-
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(["" if value is None else value for value in values])
-    return buffer.getvalue()

@@ -180,13 +180,13 @@ def test_too_few_excerpts_are_counted(ground):
 
 def test_a_constant_unit_is_refused(ground):
     ground.network.module.bottleneck.weight.data[4] = 0
-    with pytest.raises(InputError, match="give the activation -?0: none excites the unit"):
+    with pytest.raises(InputError, match=r"give the activation -?0: none excites the unit"):
         search_units(ground, ["head:4"])
 
 
 def test_clips_shorter_than_an_excerpt_are_refused(opened):
     run, data = opened()
-    with pytest.raises(InputError, match="as long as an excerpt of 1.60 s.*the longest of 40 has 1.00 s"):
+    with pytest.raises(InputError, match=r"as long as an excerpt of 1.60 s.*the longest of 40 has 1.00 s"):
         prepare_search(run.model, data, GenerationConfig())
 
 
