@@ -25,6 +25,9 @@ _UNKNOWN_FRAMES = 1 << 62
 # No Ogg page is longer: header of 27 bytes, 255 segment sizes, 255 segments of 255 bytes.
 _OGG_PAGE_LIMIT = 27 + 255 + 255 * 255
 
+# Frames decoded before an excerpt and dropped: an mp3 decoder needs what came before its first frames.
+_LEAD = 8192
+
 # Bytes of one sample in the uncompressed formats of wav files; the data chunk of others cannot be sized this way.
 _SAMPLE_BYTES = {"PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 
@@ -95,8 +98,10 @@ def read_middle(path: Path, seconds: float, name: str | None = None) -> tuple[Sa
         with soundfile.SoundFile(path) as file:
             rate, total = int(file.samplerate), int(file.frames)
             count = min(total, round(seconds * rate))
-            file.seek((total - count) // 2)
-            frames = file.read(count, dtype="float32", always_2d=True)
+            start = (total - count) // 2
+            lead = min(start, _LEAD)
+            file.seek(start - lead)
+            frames = file.read(lead + count, dtype="float32", always_2d=True)[lead:]
     except (RuntimeError, OSError) as error:  # LibsndfileError is a RuntimeError
         raise _unreadable(path, name, error) from None
     if frames.shape[0] < count:

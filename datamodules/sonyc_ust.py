@@ -49,7 +49,7 @@ class SonycUst(FileSource):
 
     Recordings without labels by that rule are left out and counted: most of the validation split is not verified.
     Labels nobody gave are unknown (`Clip.observed`), see `datamodules.sonyc_ust_labels.labels`. Clip names are the file
-    names of the table; `Clip.group` is sensor and week, as the test has sensors of the other splits at a later time.
+    names of the table; `Clip.group` is sensor and hour, as the test has sensors of the other splits at a later time.
 
     Raises:
         InputError: the folder, the table or a recording cannot be used; one line says what is wrong and where.
@@ -73,7 +73,7 @@ class SonycUst(FileSource):
                 continue
             target, observed = known
             paths[name] = file_inside(root / "audio", name)
-            group = f"sensor {recording.sensor}, {recording.week}"
+            group = f"sensor {recording.sensor}, {recording.hour}"
             splits[recording.split].append(Clip(name, target, group, observed))
         _refuse_missing(root, paths)
         _check_sensors(recordings)

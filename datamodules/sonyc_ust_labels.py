@@ -13,7 +13,7 @@ from datamodules.clip_source import Split
 TABLE = "annotations.csv"
 SPLITS: dict[str, Split] = {"train": "train", "validate": "val", "test": "test"}
 COARSE, FINE = re.compile(r"(\d+)_(.+)_presence"), re.compile(r"(\d+)-(\d+|X)_(.+)_presence")
-_KEYS = ("split", "sensor_id", "audio_filename", "annotator_id", "year", "week")
+_KEYS = ("split", "sensor_id", "audio_filename", "annotator_id", "year", "week", "day", "hour")
 _VALUES = {"-1": -1, "0": 0, "1": 1, "-1.0": -1, "0.0": 0, "1.0": 1}
 VERIFIED = 0  # annotator_id of what the SONYC team agreed on; theirs are below, the volunteers' above
 
@@ -40,14 +40,14 @@ class Recording:
     Attributes:
         split: where it belongs.
         sensor: its sensor's number.
-        week: year and week of the recording.
+        hour: year, week, day and hour of the recording.
         volunteers: of each volunteer, column -> -1, 0 or 1.
         verified: the same as the SONYC team agreed on, or None.
     """
 
     split: Split
     sensor: str
-    week: str
+    hour: str
     volunteers: list[dict[str, int]] = field(default_factory=list)
     verified: dict[str, int] | None = None
 
@@ -134,7 +134,8 @@ def _recording(found: dict[str, Recording], row: Mapping[str, str], fault: str) 
         raise InputError(f"{fault} audio_filename is blank")
     if row["split"] not in SPLITS:
         raise InputError(f"{fault} split is {row['split']!r}; expected train, validate or test")
-    here = Recording(SPLITS[row["split"]], row["sensor_id"], f"{row['year']} week {row['week']}")
+    hour = f"{row['year']} week {row['week']} day {row['day']} hour {row['hour']}"
+    here = Recording(SPLITS[row["split"]], row["sensor_id"], hour)
     recording = found.setdefault(name, here)
     if recording.split != here.split:
         raise InputError(f"{fault} {name} is in {row['split']} here and in another split before")
