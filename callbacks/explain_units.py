@@ -6,11 +6,12 @@ from typing import Any
 
 from callbacks.benchmark_clips import data_of
 from callbacks.dissection_concepts import concepts_of
-from callbacks.dissection_end import end_of_training
+from callbacks.dissection_end import end_of_training, notes_on
 from callbacks.dissection_measure import dissected
 from callbacks.dissection_reports import figures_of
 from callbacks.dissection_taps import taps_of
 from callbacks.probe_clips import ProbeClips
+from configs.concept_schema import ConceptSourceConfig
 from configs.dissection_schema import DissectionConfig
 from configs.errors import CommandError
 from configs.explain_schema import ExplainConfig
@@ -40,6 +41,7 @@ def explain_units(settings: ExplainConfig) -> list[str]:
     epoch = int(run.kept.get("epoch", 0)) + 1
     end_of_training(output, run.model, taps, found, probes, config, epoch)
     lines = [_line(path, figures_of(layer)) for path, layer in found.layers.items()]
+    lines += notes_on(run.model, config)
     if settings.report:
         target = None if output == folder else output / "report"
         lines.append(f"report: {build(folder, target, explanations=None if output == folder else output)}")
@@ -51,7 +53,10 @@ def dissection_settings(run: LoadedRun, settings: ExplainConfig) -> DissectionCo
     known: Any = run.config.callbacks
     config: DissectionConfig = getattr(known, "dissection", None) or DissectionConfig()
     given: dict[str, Any] = {name: getattr(settings, name) for name in ("layers", "n_clips", "concepts", "edits")}
-    changed = dataclasses.replace(config, **{name: value for name, value in given.items() if value})
+    empty = ConceptSourceConfig()
+    source = {name: value for name, value in vars(settings.source).items() if value != getattr(empty, name)}
+    given["source"] = dataclasses.replace(config.source, **source)
+    changed = dataclasses.replace(config, **{name: value for name, value in given.items() if value not in (None, [])})
     for problem in changed.problems():
         raise CommandError(problem)
     return changed

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from configs.concept_schema import ConceptSourceConfig
 from configs.generation_schema import GenerationConfig
 
 WHAT = {
@@ -16,6 +17,15 @@ WHAT = {
 
 Functions are imported when they are called, so that a wrong command line is answered at once.
 """
+
+
+@dataclass
+class SourceConfig(ConceptSourceConfig):
+    """Where concepts come from, with messages that name the keys of this script."""
+
+    def problems(self, group: str = "source") -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems(group)
 
 
 @dataclass
@@ -62,9 +72,10 @@ class ExplainConfig:
     """For layers of a generator: starting points of each sweep; none takes as many as the run's callback."""
     concepts: Literal["labels", "descriptors", "clap", "captions", "words"] | None = None
     """For units: what they are named by; none takes the source of callbacks.dissection in the run."""
-    edits: bool = False
-    """For units: whether what drives them is also shifted in pitch, filtered, slowed and so on, to test their words."""
-
+    edits: bool | None = None
+    """For units: whether what drives them is also shifted, filtered, slowed; none takes the setting of the callback."""
+    source: SourceConfig = field(default_factory=SourceConfig)
+    """For units: where other concepts than labels come from; what is left at its default is the callback's."""
     units: list[str] = field(default_factory=list)
     """For generations: a class by its name, head:3, layer.path:7 or bottleneck:5 (a component); empty: all classes."""
     prior: str | None = None
