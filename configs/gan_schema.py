@@ -54,6 +54,10 @@ class DigitsData(DataConfig):
     """Speakers of fsdd kept for the test with split=speaker; none takes the last one in the alphabet."""
     val_speakers: list[str] = field(default_factory=list)
     """Speakers of fsdd kept for validation with split=speaker; none takes the one before the test's."""
+    url: str | None = None
+    """Address of the archive, read only with data.download=true; none takes the publisher's of data.layout."""
+    archive_sha256: str | None = None
+    """SHA-256 the archive must have; none checks the published one of Speech Commands, and nothing of fsdd."""
     padded: bool = False
     """Whether clips end in silence up to data.seconds that counts as sound, as generated clips do."""
 
@@ -62,8 +66,8 @@ class DigitsData(DataConfig):
         yield from super().problems()
         if self.root is None:
             yield "data.root is needed by data.name=digits: give the folder of fsdd or of Speech Commands"
-        if self.download and self.layout != "sc09":
-            yield "data.download=true fetches Speech Commands: set data.layout=sc09 (fsdd: git clone it)"
+        if self.download and self.layout == "auto":
+            yield "data.download=true needs to know what to fetch: set data.layout=fsdd or data.layout=sc09"
         if self.padded and self.seconds is None:
             yield "data.padded=true needs data.seconds, the length to pad to"
         for name in ("test_speakers", "val_speakers"):

@@ -8,7 +8,9 @@ from configs.errors import CommandError, InputError
 from configs.gan_schema import DigitsData
 from datamodules.clip_source import Clip, Samples
 from datamodules.digits_files import (
-    fetch_speech_commands,
+    DIGITS,
+    Layout,
+    fetch,
     read_fsdd,
     read_speech_commands,
     speech_commands_folder,
@@ -16,9 +18,14 @@ from datamodules.digits_files import (
 from datamodules.digits_splits import by_list, by_speaker, official
 from datamodules.file_source import FileSource
 
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-"""Names of the classes, as Speech Commands calls its folders."""
-
+TERMS: dict[Layout, tuple[str, str]] = {
+    "fsdd": ("CC BY-SA 4.0", 'Z. Jackson et al., "Free Spoken Digit Dataset", doi:10.5281/zenodo.1342401'),
+    "sc09": (
+        "CC BY 4.0",
+        'P. Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition", arXiv:1804.03209',
+    ),
+}
+"""Licence and citation of each set."""
 _SPLIT_SEED = 5
 
 
@@ -40,7 +47,8 @@ class Digits(FileSource):
         del sample_rate  # files are read at their own rate and resampled on the way into the cache
         self._seconds, self._padded = config.seconds, config.padded
         root = _root(config)
-        layout = config.layout if config.layout != "auto" else _layout(root)
+        layout = _layout(root) if config.layout == "auto" else config.layout
+        self.LICENCE, self.CITATION = TERMS[layout]
         if layout == "sc09":
             files = read_speech_commands(root, DIGITS)
             splits = by_list(files)
@@ -85,12 +93,12 @@ def _root(config: DigitsData) -> Path:
     if config.root is None:
         raise CommandError("data.root is not set; give the folder of fsdd or of Speech Commands")
     root = Path(config.root).expanduser()
-    if config.download and not (speech_commands_folder(root) / DIGITS[0]).is_dir():
-        fetch_speech_commands(root)
+    if config.download and config.layout != "auto" and not (root.is_dir() and any(root.iterdir())):
+        fetch(root, config.layout, config.url, config.archive_sha256)
     if not root.is_dir():
         raise InputError(f"data.root={root} {'is a file' if root.exists() else 'does not exist'}; expected a folder")
     return root
 
 
-def _layout(root: Path) -> str:
+def _layout(root: Path) -> Layout:
     return "sc09" if (speech_commands_folder(root) / DIGITS[0]).is_dir() else "fsdd"

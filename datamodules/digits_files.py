@@ -1,14 +1,27 @@
 """The files of spoken digits: what their names say of digit, speaker and recording."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from configs.errors import InputError
 from datamodules.clip_source import Split
+from datamodules.fetch_archive import fetch_archive
 from datamodules.labelled_files import file_name
 
+Layout = Literal["fsdd", "sc09"]
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+"""Names of the digits, as Speech Commands calls its folders."""
+URLS: dict[Layout, str] = {
+    "fsdd": "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",
+    "sc09": "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
+}
+"""Addresses of the publishers' archives."""
+SPEECH_COMMANDS_SHA256 = "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"
+"""SHA-256 of Speech Commands, version 0.02, as torchaudio checks it."""
 _FSDD = re.compile(r"(\d+)_([^_]+)_(\d+)\.wav")
 _SPEECH_COMMANDS = re.compile(r"([^_]+)_nohash_(\d+)\.wav")
 LISTS: dict[Split, str] = {"val": "validation_list.txt", "test": "testing_list.txt"}
@@ -65,19 +78,48 @@ def speech_commands_folder(root: Path) -> Path:
     return next((root / inner for inner in ARCHIVES if (root / inner).is_dir()), root)
 
 
-def fetch_speech_commands(root: Path) -> None:
-    """Let torchaudio download Speech Commands, version 0.02, into `root`, check it by its hash and unpack it.
+def fetch(root: Path, layout: Layout, url: str | None = None, sha256: str | None = None) -> None:
+    """Download a set into `root`, which must be absent or empty, check it and unpack it; a broken download resumes.
+
+    Args:
+        root: the data root.
+        layout: which of the sets.
+        url: address of its archive; None takes the publisher's.
+        sha256: hash that archive must have; None takes the published one of Speech Commands at its own address, and
+            checks nothing otherwise.
 
     Raises:
-        InputError: no connection, too little disk, or an archive that is not the published one.
+        InputError: anything of `fetch_archive`, or an archive that is not the set.
     """
-    from torchaudio.datasets import SPEECHCOMMANDS  # here, as only a download needs it
+    if layout == "sc09" and url is None:
+        sha256 = sha256 or SPEECH_COMMANDS_SHA256
+    fetch_archive(url or URLS[layout], root, sha256=sha256, check=CHECKS[layout])
 
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        SPEECHCOMMANDS(root, url="speech_commands_v0.02", download=True)
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"Speech Commands cannot be downloaded to {root}: {' '.join(str(error).split())}") from error
+
+def check_fsdd(root: Path) -> None:
+    """Check a copy: fifty recordings of each digit by each of at least four speakers.
+
+    Raises:
+        InputError: what differs from the set as published.
+    """
+    counts = Counter((file.digit, file.speaker) for file in read_fsdd(root, 10))
+    speakers = sorted({speaker for _, speaker in counts})
+    if len(speakers) < 4:
+        raise InputError(f"it has {len(speakers)} speakers where the set has at least 4")
+    for digit in range(10):
+        for speaker in speakers:
+            if counts[digit, speaker] != 50:
+                found = counts[digit, speaker]
+                raise InputError(f"it has {found} recordings of digit {digit} by {speaker} where the set has 50")
+
+
+def check_speech_commands(root: Path) -> None:
+    """Check a copy: every digit's folder, and every file of the digits that the lists name.
+
+    Raises:
+        InputError: what differs from the set as published.
+    """
+    read_speech_commands(root, DIGITS)
 
 
 def read_speech_commands(root: Path, digits: Sequence[str]) -> list[Spoken]:
@@ -115,3 +157,7 @@ def _lines(path: Path) -> list[str]:
         raise InputError(
             f"{path} cannot be read ({error.strerror}); it holds a part of Speech Commands' split"
         ) from None
+
+
+CHECKS: dict[Layout, Callable[[Path], None]] = {"fsdd": check_fsdd, "sc09": check_speech_commands}
+"""Of each set, the function that raises InputError where a folder is not all of it."""

@@ -1,5 +1,10 @@
 """Spoken digits in both published layouts, split by speaker, officially or by list; and what is wrong with them."""
 
+import hashlib
+import http.server
+import tarfile
+import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +14,7 @@ import soundfile
 from configs.compose import compose
 from configs.errors import CommandError, InputError
 from configs.gan_schema import DigitsData
+from datamodules import digits_files
 from datamodules.clip_source import ClipSource
 from datamodules.digits import DIGITS, Digits
 
@@ -150,7 +156,7 @@ def test_speech_commands_that_are_not_whole_are_refused(sc09):
     [
         ([], "data.root is needed by data.name=digits"),
         (["data.root=x", "data.padded=true", "data.seconds=none"], "data.padded=true needs data.seconds"),
-        (["data.root=x", "data.download=true"], "set data.layout=sc09"),
+        (["data.root=x", "data.download=true"], "set data.layout=fsdd or data.layout=sc09"),
         (["data.root=x", "data.split=official", "data.test_speakers=[theo]"], "needs data.split=speaker, not official"),
         (["data.root=x", "data.test_speakers=[a]", "data.val_speakers=[a]"], "share 'a'"),
     ],
@@ -160,29 +166,70 @@ def test_settings_that_contradict_each_other(arguments, message):
         compose(["experiment=digits_black_box", *arguments])
 
 
-def test_speech_commands_are_fetched_by_torchaudio_where_they_are_missing(sc09, tmp_path_factory, monkeypatch):
-    import torchaudio.datasets
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
-    root, asked = tmp_path_factory.mktemp("fresh") / "data", []
 
-    def fetch(folder, url, download):
-        asked.append((folder, url, download))
-        (folder / "SpeechCommands").mkdir()
-        sc09.rename(folder / "SpeechCommands" / url)
+@pytest.fixture
+def site(tmp_path_factory):
+    """A web server on loopback: its address and the folder it serves."""
+    folder = tmp_path_factory.mktemp("site")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}", folder
+        running.shutdown()
+        thread.join()
 
-    monkeypatch.setattr(torchaudio.datasets, "SPEECHCOMMANDS", fetch)
-    digits = open_digits(root, layout="sc09", download=True)
-    assert asked == [(root, "speech_commands_v0.02", True)]
-    assert len(digits.splits["test"]) == 10
-    open_digits(root, layout="sc09", download=True)
-    assert len(asked) == 1
 
-    def fail(folder, url, download):
-        raise RuntimeError("no\nconnection")
+def test_speech_commands_are_fetched_where_they_are_missing(sc09, site, tmp_path_factory, monkeypatch):
+    """The archive has no folder of its own, and a hash that is checked where it comes from its publisher."""
+    url, folder = site
+    root = tmp_path_factory.mktemp("fresh") / "data"
+    with tarfile.open(folder / "sc.tar.gz", "w:gz") as archive:
+        archive.add(sc09, ".")
+    monkeypatch.setitem(digits_files.URLS, "sc09", f"{url}/sc.tar.gz")
+    with pytest.raises(InputError, match=r"has SHA-256 [0-9a-f]{64}, not af14739e.*: damaged or replaced"):
+        open_digits(root, layout="sc09", download=True)
+    assert not root.exists()
+    sha256 = hashlib.sha256((folder / "sc.tar.gz").read_bytes()).hexdigest()
+    monkeypatch.setattr(digits_files, "SPEECH_COMMANDS_SHA256", sha256)
+    assert len(open_digits(root, layout="sc09", download=True).splits["test"]) == 10
+    (folder / "sc.tar.gz").unlink()
+    open_digits(root, layout="sc09", download=True)  # already there: nothing is asked of the server
 
-    monkeypatch.setattr(torchaudio.datasets, "SPEECHCOMMANDS", fail)
-    with pytest.raises(InputError, match=r"cannot be downloaded to .*: no connection"):
-        open_digits(root / "other", layout="sc09", download=True)
+
+def test_fsdd_is_fetched_and_counted(site, tmp_path_factory):
+    url, folder = site
+    built = tmp_path_factory.mktemp("built")
+    write(built / "recordings" / "0_anna_0.wav")
+    sound = (built / "recordings" / "0_anna_0.wav").read_bytes()
+    for name in (
+        f"{d}_{who}_{n}.wav" for d in range(10) for who in ("anna", "bela", "cora", "dina") for n in range(50)
+    ):
+        (built / "recordings" / name).write_bytes(sound)
+
+    def archive(name: str) -> None:
+        with tarfile.open(folder / name, "w") as made:
+            made.add(built, "free-spoken-digit-dataset-1.0.10")
+
+    archive("fsdd.tar")
+    (built / "recordings" / "3_bela_7.wav").unlink()
+    archive("short.tar")
+    root = tmp_path_factory.mktemp("fresh") / "fsdd"
+    with pytest.raises(InputError, match="is not as published: it has 49 recordings of digit 3 by bela"):
+        open_digits(root, layout="fsdd", download=True, url=f"{url}/short.tar")
+    assert not root.exists()
+    digits = open_digits(root, layout="fsdd", download=True, url=f"{url}/fsdd.tar")
+    assert sum(map(len, digits.splits.values())) == 2000
+
+
+def test_the_terms_of_each_set_are_printed(fsdd, sc09, capsys):
+    open_digits(fsdd, layout="fsdd")
+    assert "CC BY-SA 4.0. Please cite Z. Jackson" in capsys.readouterr().err
+    open_digits(sc09, layout="sc09")
+    assert "CC BY 4.0. Please cite P. Warden" in capsys.readouterr().err
 
 
 @pytest.mark.real_data
