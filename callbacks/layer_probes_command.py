@@ -61,7 +61,9 @@ def probe_settings(run: Restored, settings: ExplainConfig) -> LayerProbesConfig:
     """Return the settings of `callbacks.layer_probes` in a run, with what the command line changes."""
     known: Any = run.config.callbacks
     config: LayerProbesConfig = getattr(known, "layer_probes", None) or LayerProbesConfig()
-    given: dict[str, Any] = {"layers": settings.layers, "n_clips": settings.n_clips}
+    given: dict[str, Any] = {
+        name: getattr(settings, name) for name in ("layers", "n_clips", "moved", "protocols", "bases")
+    }
     changed = dataclasses.replace(config, **{name: value for name, value in given.items() if value})
     for problem in changed.problems():
         raise CommandError(problem)

@@ -13,7 +13,13 @@ from interpretability.layers.capture import LayerCapture
 from interpretability.layers.generator_run import SOUND
 from interpretability.layers.linear_probes import pooled_features
 from interpretability.layers.resampling import steps_within
-from interpretability.layers.series import channel_mean, channel_norm, positive_share
+from interpretability.layers.series import (
+    channel_mean,
+    channel_norm,
+    channel_statistics,
+    positive_share,
+    zscored_mean,
+)
 from models.classifier import AudioClassifier
 from models.front_end import log_mel_front_end
 
@@ -54,7 +60,7 @@ def hear(subject: Subject, given: ProbeInput, reduction: str, of_input: Tensor |
     features: dict[str, list[Tensor]] = {path: [] for path in subject.layers}
     caught: dict[str, tuple[Tensor, Tensor]] = {}  # of this batch; of a layer called twice the last call counts
     sounds: list[Tensor] = []
-    done, reduce = 0, REDUCTIONS[reduction]
+    done, reduce = 0, reductions(subject, given, reduction)
 
     def keep(path: str) -> Callable[[Tensor], Tensor]:
         def kept(maps: Tensor) -> Tensor:
@@ -62,7 +68,7 @@ def hear(subject: Subject, given: ProbeInput, reduction: str, of_input: Tensor |
             if given.length is not None:
                 lengths = given.length[done : done + len(maps)].to(maps.device)
                 within = steps_within(subject.clocks[path], lengths, maps.shape[-1])
-            caught[path] = reduce(maps.float()).cpu(), pooled_features(maps, within).cpu()
+            caught[path] = reduce[path](maps.float()).cpu(), pooled_features(maps, within).cpu()
             return maps[:0]
 
         return kept
@@ -87,6 +93,19 @@ def hear(subject: Subject, given: ProbeInput, reduction: str, of_input: Tensor |
     assert given.length is not None  # noqa: S101 - a classifier hears clips
     read = log_mel(subject, given) if of_input is None else of_input
     return Hearing(joined, pooled_all, read, given.given.float(), given.length)
+
+
+def reductions(subject: Subject, given: ProbeInput, name: str) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return how each layer becomes a series; for z-scores the network is evaluated once to know its channels."""
+    if name != "zscored":
+        return dict.fromkeys(subject.layers, REDUCTIONS[name])
+
+    def run() -> None:
+        for _ in evaluated(subject.network, given, subject.device):
+            pass
+
+    found = channel_statistics(subject.network, subject.layers, [run], subject.axes)
+    return {path: zscored_mean(found[path]) for path in subject.layers}
 
 
 def log_mel(subject: Subject, given: ProbeInput) -> Tensor:

@@ -10,13 +10,18 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from callbacks.layer_probes_causes import controls, copies, derivatives
+from callbacks.layer_probes_doses import doses, heard_copies
+from callbacks.layer_probes_durations import duration_rows
 from callbacks.layer_probes_files import earlier_grams, point_data, write_point
 from callbacks.layer_probes_hearing import Hearing, hear
 from callbacks.layer_probes_measure import LABEL, Baseline, Measured, measured
 from callbacks.layer_probes_moved import moved
+from callbacks.layer_probes_moves import moves_of
 from callbacks.layer_probes_sections import section_rows
 from callbacks.layer_probes_shown import shown_items
 from callbacks.layer_probes_subject import ProbeInput, Subject, network_of, untrained_twin
+from callbacks.layer_probes_tables import write_tables
 from callbacks.layer_probes_targets import Targets, targets_of
 from configs.layer_probes_schema import LayerProbesConfig
 from models.wavegan_training import WaveGANTraining
@@ -31,7 +36,8 @@ def baseline(model: pl.LightningModule, subject: Subject, given: ProbeInput, set
     twin = untrained_twin(model, given)
     other = dataclasses.replace(subject, network=network_of(twin))
     heard = hear(other, given, settings.reduction)
-    targets = targets_of(heard.sound, heard.length, subject.sample_rate, settings.properties)
+    generated = subject.kind == "generator"
+    targets = targets_of(heard.sound, heard.length, subject.sample_rate, settings.properties, generated)
     return Baseline(given, targets, heard)
 
 
@@ -40,7 +46,7 @@ def heard_now(subject: Subject, base: Baseline, settings: LayerProbesConfig) -> 
     now = hear(subject, base.given, settings.reduction, base.untrained.input)
     if subject.kind == "classifier":
         return now, base.targets
-    return now, targets_of(now.sound, now.length, subject.sample_rate, settings.properties)
+    return now, targets_of(now.sound, now.length, subject.sample_rate, settings.properties, generated=True)
 
 
 def point(folder: Path, subject: Subject, base: Baseline, settings: LayerProbesConfig, epoch: int) -> Figures:
@@ -84,14 +90,43 @@ def end(
     count = min(settings.shown, len(own)) if shown is None else len(own)
     extra: dict[str, Any] = {
         "shown": shown_items(folder, subject, heard, own, range(count)),
-        "sections": section_rows(subject, now, targets),
-        "moved": moved(model, subject, settings.bases, settings.moved)
-        if isinstance(model, WaveGANTraining) and settings.bases
-        else [],
+        "sections": section_rows(subject, now, targets, base.untrained),
+        "durations": duration_rows(subject, now, targets),
+        **causes(model, subject, base, now, settings, found.notes),
     }
     data = point_data(subject, found, epoch, len(base.given), True, time.perf_counter() - started)
     write_point(folder, END, data | extra, arrays(found, now))
+    write_tables(folder, data | extra)
     return found
+
+
+def causes(
+    model: pl.LightningModule,
+    subject: Subject,
+    base: Baseline,
+    now: Hearing,
+    settings: LayerProbesConfig,
+    notes: list[str],
+) -> dict[str, Any]:
+    """Return what moves the layers: latents of a generator, graded changes of the sound that a classifier hears.
+
+    What cannot be measured is added to `notes`.
+    """
+    if not settings.causes:
+        return {}
+    if isinstance(model, WaveGANTraining):
+        moves = moves_of(model, settings.bases, settings.moved, settings.protocols) if settings.bases else []
+        return {
+            "moved": moved(subject, moves),
+            "derivative": derivatives(model, subject, moves) if moves else None,
+            "control": controls(model, subject),
+            "copying": copies(subject, now, base.given.given),
+        }
+    twin = untrained_twin(model, base.given)
+    seconds = float(now.length.double().median()) / subject.sample_rate
+    rows, failed = doses(subject, network_of(twin), base.given, seconds)
+    notes += failed
+    return {"doses": rows, "copying": heard_copies(subject)}
 
 
 def arrays(found: Measured, now: Hearing) -> Mapping[str, Tensor]:

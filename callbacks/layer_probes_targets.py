@@ -45,10 +45,12 @@ class Targets:
     undefined: dict[str, int]
 
 
-def targets_of(sound: Tensor, length: Tensor, sample_rate: int, properties: Sequence[str]) -> Targets:
-    """Measure clips (N, S) with true samples (N,)."""
+def targets_of(
+    sound: Tensor, length: Tensor, sample_rate: int, properties: Sequence[str], generated: bool = False
+) -> Targets:
+    """Measure clips (N, S) with true samples (N,); in generated ones a hiss is noise even where it has a pitch."""
     parts = [
-        _tracks(waveform, lengths, sample_rate, properties)
+        _tracks(waveform, lengths, sample_rate, properties, generated)
         for waveform, lengths in zip(torch.split(sound, CHUNK), torch.split(length, CHUNK), strict=True)
     ]
     tracks = {name: _joined([part[0][name] for part in parts]) for name in parts[0][0]}
@@ -73,7 +75,7 @@ def targets_of(sound: Tensor, length: Tensor, sample_rate: int, properties: Sequ
 
 
 def _tracks(
-    waveform: Tensor, length: Tensor, sample_rate: int, properties: Sequence[str]
+    waveform: Tensor, length: Tensor, sample_rate: int, properties: Sequence[str], generated: bool
 ) -> tuple[dict[str, Track], Track, Tensor]:
     top = min(PitchSettings().maximum, sample_rate / 4.5)
     frames = frame_measures(waveform, length, sample_rate, PitchSettings(maximum=top))
@@ -96,7 +98,7 @@ def _tracks(
     if "f0" in properties:
         found["voiced"] = frames.pitch.voiced
     level = frames.tracks["level"]
-    kinds = Track(sections(frames).double(), level.seconds, level.n_frames)
+    kinds = Track(sections(frames, hiss_first=generated).double(), level.seconds, level.n_frames)
     return found, kinds, duration(envelope(waveform, length, sample_rate))
 
 

@@ -12,6 +12,8 @@ PROPERTIES = (
     *("spread", "f1", "f2", "f3"),
 )
 """Properties of a sound over time that layers can be compared with."""
+PROTOCOLS = ("frication", "general", "reduplication", "reduplication_both_ways", "features", "lexical")
+"""Published sweeps, as `interpretability.layers.protocols` has them."""
 MOST = 512
 """Clips of a probe set at most: more would cost more than they say."""
 
@@ -28,8 +30,8 @@ class LayerProbesConfig(CallbackConfig):
     """Epochs between two points; before the first of them also epochs 1, 2, 4, 8 ... 0 measures at the end only."""
     properties: list[str] = field(default_factory=lambda: ["intensity", "f0", "centroid", "onset_strength"])
     """What layers are compared with over time: intensity, f0, centroid, onset_strength, harmonicity, tilt, f1 ..."""
-    reduction: Literal["mean", "norm", "positive"] = "mean"
-    """How the channels of a layer become one series: their mean, root mean square, or the share above zero."""
+    reduction: Literal["mean", "norm", "positive", "zscored"] = "mean"
+    """How the channels of a layer become one series: mean, root mean square, share above zero, or mean of z-scores."""
     draws: int = 8
     """Draws of the shuffled and phase-randomised nulls at a point of the training."""
     end_draws: int = 40
@@ -40,6 +42,10 @@ class LayerProbesConfig(CallbackConfig):
     """Of a generator: starting points from which each code, or latent, is moved at the end; 0 moves none."""
     moved: list[int] = field(default_factory=list)
     """Of a generator: latents that are moved, from 0; an empty list takes the codes, or the first four latents."""
+    protocols: list[str] = field(default_factory=list)
+    """Of a generator: published sweeps that are made too: frication, general, reduplication, features, lexical ..."""
+    causes: bool = True
+    """Whether the end also measures what moves the layers: latents of a generator, graded sounds of a classifier."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
@@ -51,5 +57,8 @@ class LayerProbesConfig(CallbackConfig):
         for name in self.properties:
             if name not in PROPERTIES:
                 yield f"callbacks.layer_probes.properties: {name} must be one of {', '.join(PROPERTIES)}"
+        for name in self.protocols:
+            if name not in PROTOCOLS:
+                yield f"callbacks.layer_probes.protocols: {name} must be one of {', '.join(PROTOCOLS)}"
         if any(number < 0 for number in self.moved):
             yield f"callbacks.layer_probes.moved={self.moved} must hold numbers of latents, from 0"

@@ -1,4 +1,4 @@
-"""What the pages of the layers show: what each carries above its nulls, through the training, and what moves it."""
+"""What the pages of the layers show: what each carries above its nulls, and through the training."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,16 +56,17 @@ def layers_context(run: RunContents) -> dict[str, Any] | None:
         "probes": probe_rows(last),
         "label": _label(last),
         "input": "latents" if last["kind"] == "generator" else "log-mel",
-        "sections": section_table(last),
+        "sections": section_tables(last),
+        "durations": last.get("durations", []),
         "shown": bool(last.get("shown")),
         "values": value_rows(last),
-        "related": _related(found),
+        "related": related_pages(found),
     }
 
 
 def training_context(run: RunContents) -> dict[str, Any] | None:
     """Return what the page of the training shows, or None where there is no similarity to show."""
-    found = _points(run)
+    found = points_of(run)
     if found is None or not found.last.get("cka"):
         return None
     names = [layer["name"] for layer in found.last["layers"]]
@@ -80,34 +81,13 @@ def training_context(run: RunContents) -> dict[str, Any] | None:
         "drift": drift_rows(found, names),
         "points": [_point_name(point) for point in found.points if point.get("similar")],
         "weights": found.last.get("weights"),
-        "related": _related(found),
+        "related": related_pages(found),
     }
-
-
-def moved_context(run: RunContents) -> dict[str, Any] | None:
-    """Return what the page of a generator's latents shows, or None where nothing was moved."""
-    found = _points(run)
-    if found is None or not found.last.get("moved"):
-        return None
-    moved = found.last["moved"]
-    layers = [layer["layer"] for layer in moved[0]["layers"]]
-    values = [layer["against_random"][0] for one in moved for layer in one["layers"]]
-    scale = max([1.0, *(abs(value) for value in values if value is not None)])
-    rows = []
-    for number, layer in enumerate(layers):
-        cells = []
-        for one in moved:
-            value, low, high = one["layers"][number]["against_random"]
-            inside = low is None or high is None or low <= 0 <= high
-            said = f"{layer}, {one['name']}: {_text(value)} [{_text(low)}, {_text(high)}]"
-            cells.append(Cell(value, inside, said, scale))
-        rows.append((layer, cells))
-    return {"moved": moved, "rows": rows, "n": moved[0]["n"], "related": _related(found)}
 
 
 def layers_files(run: RunContents) -> Iterator[File]:
     """Yield what the first page draws and plays."""
-    found = _points(run)
+    found = points_of(run)
     if found is None:
         return
     last, rate = found.last, int(found.last["sample_rate"])
@@ -125,16 +105,9 @@ def layers_files(run: RunContents) -> Iterator[File]:
 
 def training_files(run: RunContents) -> Iterator[File]:
     """Yield the curves of the training."""
-    found = _points(run)
+    found = points_of(run)
     if found is not None and charts(found):
         yield script_file("layers_curves", charts(found))
-
-
-def moved_files(run: RunContents) -> Iterator[File]:
-    """Yield the ridgelines."""
-    found = _points(run)
-    if found is not None and found.last.get("moved"):
-        yield script_file("layers_moved", found.last["moved"])
 
 
 def lead(last: Mapping[str, Any]) -> str:
@@ -172,8 +145,7 @@ def _cell(row: Mapping[str, Any] | None) -> Cell:
         return Cell(None, True, "" if row is None else str(row.get("unheard") or ""))
     more = row.get("gain") or [None, None, None]
     said = (
-        f"r {_text(row['r'][0])} [{_text(row['r'][1])}, {_text(row['r'][2])}], untrained {_text(row['untrained'])}, "
-        f"above it {_text(more[0])} [{_text(more[1])}, {_text(more[2])}], {row['n']} clips"
+        f"r {_triple(row['r'])}, untrained {shown_number(row['untrained'])}, above it {_triple(more)}, {row['n']} clips"
     )
     return Cell(more[0], bool(row["inside"]), said)
 
@@ -191,16 +163,20 @@ def value_rows(last: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any
     return [(WORDS.get(target, target), [found.get((path, target)) for path in layers]) for target in targets]
 
 
-def section_table(last: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any] | None]]]:
-    """Return for each layer how well it tells each pair of sections apart; empty where nothing was found."""
-    rows = [row for row in last.get("sections", []) if "pair" in row]
-    pairs = list(dict.fromkeys(tuple(row["pair"]) for row in rows))
-    found: dict[tuple[str, tuple[str, ...]], Mapping[str, Any]] = {}
-    for row in rows:  # the ripple comes after the mean and takes its place
-        found[row["layer"], tuple(row["pair"])] = row
-    heads = [f"{PAIRS[one]} or {PAIRS[two]}" for one, two in pairs]
-    body = [(layer["name"], [found.get((layer["name"], pair)) for pair in pairs]) for layer in last["layers"]]
-    return [("", [{"head": head} for head in heads]), *body] if pairs else []
+def section_tables(
+    last: Mapping[str, Any],
+) -> list[tuple[str, list[str], list[tuple[str, list[Mapping[str, Any] | None]]]]]:
+    """Return how well layers tell sections apart, within and across clips: title, pairs, and the layers' rows."""
+    tables = []
+    for scope, title in (("within", "Within a clip"), ("across", "Across clips")):
+        rows = [row for row in last.get("sections", []) if "pair" in row and row.get("scope", "within") == scope]
+        pairs = list(dict.fromkeys(tuple(row["pair"]) for row in rows))
+        found = {(row["layer"], tuple(row["pair"])): row for row in rows}  # the ripple comes after the mean: it counts
+        heads = [f"{PAIRS[one]} or {PAIRS[two]}" for one, two in pairs]
+        body = [(layer["name"], [found.get((layer["name"], pair)) for pair in pairs]) for layer in last["layers"]]
+        if pairs:
+            tables.append((title, heads, body))
+    return tables
 
 
 def charts(found: LayerPoints) -> list[dict[str, Any]]:
@@ -252,19 +228,29 @@ def _label(last: Mapping[str, Any]) -> str:
     return "code" if last["kind"] == "generator" else "class"
 
 
-def _points(run: RunContents) -> LayerPoints | None:
+def points_of(run: RunContents) -> LayerPoints | None:
+    """Return the points of a run, or None where there are none that can be read."""
     try:
         return load_points(run.explanations)
     except InputError:
         return None
 
 
-def _related(found: LayerPoints) -> list[tuple[str, str]]:
+def related_pages(found: LayerPoints) -> list[tuple[str, str]]:
+    """Return the pages of the layers that there are, file and title; none where there is one alone."""
     pages = [("layers.html", "What layers carry")]
     pages += [("layers_training.html", "Through the training")] if found.last.get("cka") else []
     pages += [("layers_moved.html", "What latents move")] if found.last.get("moved") else []
+    pages += [("layers_causes.html", "Where it is made")] if found.last.get("derivative") else []
+    pages += [("layers_doses.html", "What graded sounds move")] if found.last.get("doses") else []
     return pages if len(pages) > 1 else []
 
 
-def _text(value: float | None) -> str:
+def shown_number(value: float | None) -> str:
+    """Return a number as a title has it."""
     return "–" if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def _triple(values: Sequence[float | None]) -> str:
+    value, low, high = (shown_number(part) for part in values)
+    return f"{value} [{low}, {high}]"

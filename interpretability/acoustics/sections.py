@@ -23,18 +23,20 @@ class Section(IntEnum):
     OTHER = 3
 
 
-def sections(measures: FrameMeasures) -> Tensor:
+def sections(measures: FrameMeasures, hiss_first: bool = False) -> Tensor:
     """The Section (B, T) int64 of each frame, on the clock of the measures' tracks.
 
     Silence lies 35 dB below the clip's loudest frame or is digital; voiced frames have a pitch; of the others those
-    with a centroid of 1.5 kHz or more are fricatives.
+    with a centroid of 1.5 kHz or more are fricatives. With `hiss_first` voiced ones with such a centroid are fricatives
+    too: noise that a generator makes repeats with its strides, and a pitch is found in it.
     """
     tracks = measures.tracks
     level = tracks["level"]
     loudest = level.values.nan_to_num(-torch.inf).amax(dim=1, keepdim=True)
     found = torch.full_like(level.values, int(Section.OTHER), dtype=torch.int64)
-    found[tracks["centroid"].values >= HISS] = int(Section.FRICATIVE)
-    found[tracks["voiced"].values == 1] = int(Section.VOICED)
+    hiss, voiced = tracks["centroid"].values >= HISS, tracks["voiced"].values == 1
+    found[hiss] = int(Section.FRICATIVE)
+    found[voiced & ~hiss if hiss_first else voiced] = int(Section.VOICED)
     found[~(level.values > loudest - QUIET)] = int(Section.SILENCE)
     inside = torch.arange(found.shape[1], device=found.device) < level.n_frames[:, None]
     return torch.where(inside, found, int(Section.PAST_END))

@@ -32,13 +32,18 @@ class Copying:
 
 
 def halves(
-    values: Tensor, of: TimeBase, sample_rate: float, starts: tuple[float, float], seconds: float
+    values: Tensor, of: TimeBase, sample_rate: float, starts: tuple[float, float] | Tensor, seconds: float
 ) -> tuple[Tensor, Tensor]:
     """Return two stretches of a layer's values (B, C, T) or (B, T), (B, C, P) each, P steps from each start in seconds.
 
-    The second is read at the same distances from its start as the first, between steps by straight lines.
+    The second is read at the same distances from its start as the first, between steps by straight lines. Starts of
+    each item (B, 2) are read so too, a step apart, from each.
     """
     maps = values[:, None] if values.ndim == 2 else values
+    if isinstance(starts, Tensor):
+        steps = torch.arange(int(seconds * sample_rate / float(of.jump)) + 1)
+        one, two = (of.step(starts[:, side] * sample_rate)[:, None] + steps for side in (0, 1))
+        return _read(maps, one), _read(maps, two)
     first = torch.ceil(of.step(starts[0] * sample_rate))
     count = int(torch.floor(of.step((starts[0] + seconds) * sample_rate))) - int(first) + 1
     at = first + torch.arange(max(count, 0))
@@ -51,7 +56,7 @@ def copying(
     values: Tensor,
     of: TimeBase,
     sample_rate: float,
-    starts: tuple[float, float],
+    starts: tuple[float, float] | Tensor,
     seconds: float,
     draws: int = 2000,
     seed: int = 0,
@@ -63,30 +68,29 @@ def copying(
         values: maps (K, C, T) of the layer, or its series (K, T).
         of: its clock.
         sample_rate: of the sound, Hz.
-        starts: seconds at which the two syllables start.
+        starts: seconds at which the two syllables start; (K, 2) where items have starts of their own.
         seconds: length of a syllable.
         draws: of the bootstrap over items.
         seed: of the bootstrap and of the partners.
 
-    Each half is compared by Pearson's r over channels and steps, each channel without its mean over items, so that what
-    all syllables share counts less. With one item there is no different one and no mean over items: `different` is NaN.
+    Each half is compared by Pearson's r over channels and steps, each without its mean over items, so that what all
+    first, or all second, syllables share does not count. With one item there is no different one and no mean over
+    items: `different` is NaN.
 
     Raises:
         InputError: A syllable that starts before the sound or ends after the layer.
     """
     nan = Estimate(float("nan"), float("nan"), float("nan"))
     end = float(of.centre + of.jump * values.shape[-1]) / sample_rate
-    if min(starts) < 0 or max(starts) + seconds > end + float(of.jump) / sample_rate:
-        raise InputError(
-            f"layer '{layer}': a syllable of {seconds:g} s at {max(starts):g} s does not lie in its {end:g} s"
-        )
+    lowest, highest = float(torch.as_tensor(starts).min()), float(torch.as_tensor(starts).max())
+    if lowest < 0 or highest + seconds > end + float(of.jump) / sample_rate:
+        raise InputError(f"layer '{layer}': a syllable of {seconds:g} s at {highest:g} s does not lie in its {end:g} s")
     one, two = (half.double().flatten(1) for half in halves(values, of, sample_rate, starts, seconds))
     steps = one.shape[1] // (values.shape[1] if values.ndim == 3 else 1)
     if steps < MIN_STEPS:
         return Copying(layer, nan, nan, nan, f"the layer has {steps} steps in a syllable, and {MIN_STEPS} are needed")
     if len(one) > 1:
-        centre = (one + two).mean(dim=0, keepdim=True) / 2
-        one, two = one - centre, two - centre
+        one, two = (half - half.mean(dim=0, keepdim=True) for half in (one, two))
     same = _pearson(one, two)
     if len(one) < 2:
         return Copying(layer, estimate(same), nan, nan)
@@ -150,10 +154,13 @@ def _syllables(bursts: Tensor, vowels: Tensor, rate: int, seconds: float, random
 
 
 def _read(maps: Tensor, at: Tensor) -> Tensor:
-    at = at.clamp(0, maps.shape[-1] - 1)
+    """Values (B, C, P) of maps (B, C, T) at steps (P,) or (B, P), between steps by straight lines."""
+    at = at.expand(len(maps), -1).clamp(0, maps.shape[-1] - 1)
     low = at.floor().long().clamp(max=max(maps.shape[-1] - 2, 0))
-    share = (at - low).to(maps.dtype)
-    return maps[..., low] * (1 - share) + maps[..., (low + 1).clamp(max=maps.shape[-1] - 1)] * share
+    share = (at - low).to(maps.dtype)[:, None]
+    high = (low + 1).clamp(max=maps.shape[-1] - 1)
+    first, second = (maps.gather(-1, step[:, None].expand(-1, maps.shape[1], -1)) for step in (low, high))
+    return first * (1 - share) + second * share
 
 
 def _pearson(one: Tensor, two: Tensor) -> Tensor:

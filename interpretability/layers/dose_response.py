@@ -4,7 +4,7 @@ The counterpart of a latent sweep for classifiers. Sounds are stacked by item an
 single item, edits of K clips are K of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +39,7 @@ def dose_response(
     batch_size: int = 64,
     draws: int = 2000,
     seed: int = 0,
+    time_axes: Mapping[str, int] | None = None,
 ) -> list[DoseResponse]:
     """Play sounds to a network and follow its layers.
 
@@ -53,6 +54,7 @@ def dose_response(
         batch_size: sounds at a time.
         draws: of the bootstrap over items.
         seed: of the bootstrap.
+        time_axes: axis of a layer's output that is time, where it is not the last.
 
     With one item there are no intervals.
 
@@ -66,8 +68,8 @@ def dose_response(
         )
     if sham is not None and sham.shape != stacked.shape:
         raise InputError(f"sham sounds {tuple(sham.shape)} have to be as the sounds, {tuple(stacked.shape)}")
-    series = _series(network, layers, stacked, reduction, batch_size)
-    control = _series(network, layers, sham, reduction, batch_size) if sham is not None else {}
+    series = _series(network, layers, stacked, reduction, batch_size, time_axes)
+    control = _series(network, layers, sham, reduction, batch_size, time_axes) if sham is not None else {}
     found = []
     for layer in layers:
         values = series[layer].double()
@@ -83,11 +85,16 @@ def dose_response(
 
 
 def _series(
-    network: nn.Module, layers: Sequence[str], sounds: Tensor, reduction: Reduction, batch_size: int
+    network: nn.Module,
+    layers: Sequence[str],
+    sounds: Tensor,
+    reduction: Reduction,
+    batch_size: int,
+    axes: Mapping[str, int] | None,
 ) -> dict[str, Tensor]:
     """Return the series (K, S, T) of each layer, on the CPU."""
     parts: dict[str, list[Tensor]] = {layer: [] for layer in layers}
-    with SeriesCapture(network, layers, (reduction,)) as caught:
+    with SeriesCapture(network, layers, (reduction,), time_axes=axes) as caught:
         for some in torch.split(sounds.flatten(0, 1), batch_size):
             network(some)
             for layer in layers:

@@ -18,6 +18,8 @@ from interpretability.layers.range_guard import RangeGuard, range_guard
 from interpretability.layers.series import Reduction
 from interpretability.layers.time_base import TimeBase
 
+Band = tuple[Tensor, Tensor, Tensor]
+"""Mean over starting points and its 95 % interval, low and high."""
 BASES = 64
 """Starting points without which a sweep says little."""
 
@@ -65,6 +67,10 @@ class LatentEffect:
     """log2 of the first over the second at each starting point: 1 is twice as much, 0 no more than any other latent."""
     inside_outside: Estimate
     """log2 of the change inside over that outside of the stretch; NaN where the stretch is all."""
+    growth: Band
+    """Root mean square change inside the stretch from the first setting to each (S,), with its interval."""
+    random_growth: Band
+    """That of random latents."""
 
 
 def sweep(
@@ -78,6 +84,7 @@ def sweep(
     batch_size: int = 64,
     seed: int = 0,
     fewest: int = BASES,
+    others: Sequence[int] | None = None,
 ) -> Sweep:
     """Run a generator along a path of some latents.
 
@@ -92,6 +99,7 @@ def sweep(
         batch_size: sounds made at a time.
         seed: of the random latents.
         fewest: starting points that are asked for.
+        others: latents that may be moved as the random ones, such as those that are no codes; all others if None.
 
     Raises:
         InputError: Fewer starting points, latents of the wrong size or that do not exist, no other latent to compare.
@@ -108,7 +116,9 @@ def sweep(
         )
     k, s = len(bases), len(path)
     chosen = torch.tensor(list(latents)).expand(k, -1)
-    settings = torch.cat([_moved(bases, chosen, path), _moved(bases, _others(bases.shape[1], chosen, seed), path)])
+    free = [latent for latent in (range(bases.shape[1]) if others is None else others) if latent not in latents]
+    beside = _others(free, k, len(latents), seed)
+    settings = torch.cat([_moved(bases, chosen, path), _placed(bases, chosen, beside, path)])
     run = run_generator(generator, layers, settings.flatten(0, 1), reduction, batch_size)
     shaped = {layer: values.view(2, k, s, -1) for layer, values in run.series.items()}
     clocks = generator_clocks(generator, layers, bases)
@@ -142,9 +152,12 @@ def latent_effects(
         ends = series[:, -1] - series[:, 0]
         control = found.control[layer].double()
         change, random = _rms(ends[:, inside]), _rms((control[:, -1] - control[:, 0])[:, inside])
+        grown = tuple(mean_band(_rms((values - values[:, :1])[..., inside])) for values in (series, control))
         outside = _rms(ends[:, ~inside]) if not inside.all() else torch.full_like(change, torch.nan)
-        estimates = [estimate(x, draws, seed) for x in (change, random, _log2(change, random), _log2(change, outside))]
-        out.append(LatentEffect(layer, curve, low, high, dose_effect(level, found.values, draws, seed), *estimates))
+        measured = (change, random, _log2(change, random), _log2(change, outside))
+        whole, beside, against, inner = (estimate(values, draws, seed) for values in measured)
+        doses = dose_effect(level, found.values, draws, seed)
+        out.append(LatentEffect(layer, curve, low, high, doses, whole, beside, against, inner, grown[0], grown[1]))
     return out
 
 
@@ -155,13 +168,19 @@ def _moved(bases: Tensor, which: Tensor, path: Tensor) -> Tensor:
     return out.scatter(2, index, path.to(bases)[None].expand(len(bases), -1, -1))
 
 
-def _others(size: int, chosen: Tensor, seed: int) -> Tensor:
-    """Return as many other latents (K, k) for each row as are chosen, at random."""
-    others = torch.tensor([latent for latent in range(size) if latent not in set(chosen[0].tolist())])
-    if len(others) < chosen.shape[1]:
-        raise InputError(f"of {size} latents {chosen.shape[1]} are moved: too few are left to compare with")
-    random = torch.Generator().manual_seed(seed)
-    return torch.stack([others[torch.randperm(len(others), generator=random)[: chosen.shape[1]]] for _ in chosen])
+def _placed(bases: Tensor, chosen: Tensor, beside: Tensor, path: Tensor) -> Tensor:
+    """Return as `_moved` the latents in which `beside` go along the path while those chosen stay at its first point."""
+    still = bases.clone()
+    still[:, chosen[0]] = path[0].to(bases)
+    return _moved(still, beside, path)
+
+
+def _others(free: Sequence[int], rows: int, count: int, seed: int) -> Tensor:
+    """Return `count` latents of those that are free for each row (K, count), at random."""
+    if len(free) < count:
+        raise InputError(f"{count} latents are moved and {len(free)} others can be: too few are left to compare with")
+    random, others = torch.Generator().manual_seed(seed), torch.tensor(list(free))
+    return torch.stack([others[torch.randperm(len(others), generator=random)[:count]] for _ in range(rows)])
 
 
 def _inside(layer: str, of: TimeBase, steps: int, sample_rate: float, stretch: tuple[float, float] | None) -> Tensor:

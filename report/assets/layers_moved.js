@@ -1,53 +1,38 @@
-// layers_moved.html: ridgelines of each layer while one latent is moved.
+// layers_moved.html: each layer while one latent is moved, beside random ones, and its ridgelines.
 "use strict";
 
 (async function () {
-  const { el, bdi, fail, load } = soundglass;
+  const { load, fail } = soundglass;
+  const { bands, legend, ridges, short } = soundglass.layerPlots;
   const form = document.getElementById("moved-choice");
-  const place = document.getElementById("layer-ridges");
-  const [WIDTH, STEP, TALL, LEFT] = [320, 18, 34, 34];
-
-  function svg(tag, attributes, ...children) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  }
-
-  function ridges(one, layer) {
-    const all = layer.ridges.flat();
-    const [low, high] = [Math.min(...all), Math.max(...all)];
-    const count = layer.ridges.length;
-    const height = TALL + STEP * count + 16;
-    const parts = layer.ridges.map((line, s) => {
-      const base = TALL + STEP * s;
-      const y = (value) => base - ((value - low) / (high - low || 1)) * TALL;
-      const x = (i) => LEFT + (i / Math.max(1, line.length - 1)) * (WIDTH - LEFT - 4);
-      const d = `M${line.map((value, i) => `${x(i).toFixed(1)} ${y(value).toFixed(1)}`).join("L")}`;
-      return svg("path", { d, "stroke-opacity": 0.3 + (0.7 * s) / Math.max(1, count - 1) });
-    });
-    const mark = (s) => svg("text", { x: 0, y: TALL + STEP * s }, Number(one.values[s].toFixed(2)).toString().replace("-", "\u2212"));
-    const end = layer.start + layer.step * layer.ridges[0].length;
-    const time = svg("text", { x: WIDTH - 4, y: height - 2, "text-anchor": "end" }, `${Math.max(0, layer.start).toFixed(2)} to ${end.toFixed(2)} s`);
-    const [value, from, to] = layer.against_random.map((v) => (v === null ? "–" : v.toFixed(2).replace("-", "\u2212")));
-    const said = `${value} [${from}, ${to}] against a random latent`;
-    const box = { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${layer.layer} while ${one.name} is moved: ${said}` };
-    const picture = svg("svg", box, mark(0), mark(count - 1), time, ...parts);
-    return el("figure", {}, el("figcaption", {}, bdi(layer.layer), el("small", {}, ` ${said}`)), picture);
-  }
+  const [curves, lines, guard] = ["layer-growth", "layer-ridges", "moved-guard"].map((id) => document.getElementById(id));
 
   try {
     const data = await load("layers_moved");
-    form.elements.moved.append(...data.map((one, i) => el("option", { value: i }, one.name)));
+    const options = data.map((one, i) => Object.assign(document.createElement("option"), { value: i, textContent: one.name }));
+    form.elements.moved.append(...options);
     const draw = () => {
       const one = data[Number(form.elements.moved.value)];
-      place.replaceChildren(...one.layers.map((layer) => ridges(one, layer)));
+      const x = one.path.length && one.path[0].length > 1 ? "distance along the path" : `value of ${one.name}`;
+      const against = (layer) => {
+        const [value, low, high] = layer.against_random.map(short);
+        return `${value} [${low}, ${high}] log2 against random`;
+      };
+      const chart = (layer) => {
+        const pair = [[one.name, layer.growth], ["random latents", layer.random_growth]];
+        const drawn = pair.map(([name, [mean, low, high]]) => ({ name, x: one.values, mean, low, high }));
+        return bands(layer.layer, drawn, { x, y: "change, RMS", yShort: "RMS change", note: against(layer) });
+      };
+      curves.replaceChildren(legend([one.name, "random latents moved as far"]), ...one.layers.filter((l) => l.growth).map(chart));
+      lines.replaceChildren(...one.layers.map((layer) => ridges(layer.layer, one, layer, layer.is_level ? "level over time" : "series over time")));
+      guard.textContent = one.guard ? `${one.guard}.` : "";
+      guard.hidden = !one.guard;
     };
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("change", draw);
     draw();
     soundglass.ready = true;
   } catch (error) {
-    fail(place, error);
+    fail(curves, error);
   }
 })();
