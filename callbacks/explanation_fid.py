@@ -3,18 +3,17 @@
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 
-from callbacks.explanation_fid_heard import HEARD, heard_figures, heard_point, interpretations_of
+from callbacks.explanation_fid_heard import HEARD, OTHER, heard_figures, heard_point
 from callbacks.explanation_fid_media import entries_of
 from callbacks.explanation_fid_point import Figures, Kept, figures_of, kept_of, refresh, score_names, search_all
 from callbacks.generation_files import point_name, write_generations
 from callbacks.generation_ground import SearchGround, prepare_search
-from callbacks.generation_result import UnitGenerations
 from callbacks.instrument import Instrument
 from callbacks.listening_clips import data_of
 from callbacks.listening_media import log_pictures
@@ -22,6 +21,7 @@ from callbacks.schedule import Schedule
 from callbacks.shards import Shards
 from configs.errors import InputError
 from models.classifier import AudioClassifier
+from models.nmf_bottleneck import NMFBottleneck
 from models.run_loading import load_run
 from report.generations_file import END
 from report.interpretations_file import save_interpretations
@@ -82,7 +82,8 @@ class ExplanationFid(Instrument[None]):
         work = len(self.searched) * config.latents * config.steps * config.lanes
         self.schedule = Schedule(config.every_n_epochs, work_per_point=work, work_limit=config.work_limit)
         names = score_names(self.judged)
-        heard = [f"heard/{name}" for name in HEARD] if config.interpreted and hasattr(pl_module, "bottleneck") else []
+        heard = [f"heard/{name}" for name in HEARD] if config.interpreted and interprets(pl_module) else []
+        heard += [name.replace("heard/", f"heard/{OTHER}/") for name in heard] if self.judged else []
         per_unit = [f"{key}/{name}" for key in self.searched for name in names]
         self.metric_names = (*names, *per_unit, *heard)
         self.values = dict.fromkeys(self.metric_names, math.nan) | self.values
@@ -102,11 +103,12 @@ class ExplanationFid(Instrument[None]):
         def work() -> tuple[Figures, dict[str, Any]]:
             ground = self._on(trainer, module)
             found, skipped = refresh(ground, self.searched, self.settings, self.kept)
-            self.tell(skipped, found)
+            self.tell(skipped, bool(found))
             write_generations(self.run_folder, point_name(epoch), found, ground, epoch)
             log_pictures(trainer, entries_of(found, ground, f"epoch {epoch}"))
             kept = kept_of(found, self.kept)
-            return self.figures(found) | self.heard(module, ground, epoch), {k: v.plain() for k, v in kept.items()}
+            figures = figures_of(found, self.judged) | self.heard(ground, self.settings.interpreted, epoch)
+            return figures, {key: one.plain() for key, one in kept.items()}
 
         figures, kept = shards.together(lambda: shards.from_first(work))
         self.kept = {key: Kept.from_plain(value) for key, value in kept.items()}
@@ -122,10 +124,10 @@ class ExplanationFid(Instrument[None]):
             epoch, model = trainer.current_epoch, self.chosen_model(module)
             ground = prepare_search(model, data_of(trainer), self.settings.generation)
             found, skipped = search_all(ground, self.units)
-            self.tell(skipped, found)
+            self.tell(skipped, bool(found))
             write_generations(self.run_folder, END, found, ground, epoch)
             log_pictures(trainer, entries_of(found, ground, END))
-            return self.figures(found) | self.heard(model, ground, epoch, end=True)
+            return figures_of(found, self.judged) | self.heard(ground, self.settings.end_interpreted, epoch, end=True)
 
         figures = shards.together(lambda: shards.from_first(work))
         self.values |= {f"end/{name}": value for name, value in figures.items()}
@@ -138,27 +140,24 @@ class ExplanationFid(Instrument[None]):
             return module  # type: ignore[return-value]
         return load_run(self.run_folder, str(module.device)).model
 
-    def figures(self, found: Sequence[UnitGenerations]) -> Figures:
-        """Return the figures of units that were searched."""
-        return figures_of(found, self.judged)
-
-    def heard(self, module: Any, ground: SearchGround, epoch: int, end: bool = False) -> Figures:  # noqa: ANN401
+    def heard(self, ground: SearchGround, n_clips: int, epoch: int, end: bool = False) -> Figures:
         """Compare the model's own interpretations with real clips, where it has any; write it down."""
-        if not self.settings.interpreted or not hasattr(module, "bottleneck"):
+        if not n_clips or not interprets(ground.network.module):
             return {}
-        heard = interpretations_of(module, ground.excerpts.datamodule, self.settings.interpreted)
-        point = heard_point(heard, module, ground, epoch, end)
+        point = heard_point(ground, n_clips, epoch, end)
+        if not point["rows"]:
+            return {}
         save_interpretations(self.run_folder, point)
         return {f"heard/{name}": value for name, value in heard_figures(point).items()}
 
-    def tell(self, skipped: Mapping[str, str], found: Sequence[UnitGenerations]) -> None:
+    def tell(self, skipped: Mapping[str, str], any_found: bool) -> None:
         """Say once why a unit is left out.
 
         Raises:
             InputError: All are.
         """
         for key, reason in skipped.items():
-            if not found:
+            if not any_found:
                 raise InputError(f"none of {len(skipped)} units can be searched for; {reason}")
             if key not in self._told:
                 warnings.warn(f"callbacks.explanation_fid: {key} is left out: {reason}", stacklevel=2)
@@ -186,3 +185,8 @@ class ExplanationFid(Instrument[None]):
             ground = prepare_search(module, data_of(trainer), self.settings.generation)  # type: ignore[arg-type]
             self._ground = ground
         return ground
+
+
+def interprets(model: pl.LightningModule) -> bool:
+    """Whether a model's decisions are sums of components, which can be heard."""
+    return isinstance(getattr(model, "bottleneck", None), NMFBottleneck)

@@ -30,14 +30,18 @@ class ExplanationFidConfig(CallbackConfig):
     """Iterations of Griffin and Lim's algorithm at a point, where sounds are drafts; the end has generation's."""
     full_search: bool = True
     """Whether the chosen checkpoint is searched with all settings after the training (explain.py does so later)."""
-    interpreted: int = 40
-    """Validation clips whose interpretations are compared with real clips, of each class in turn; 0 compares none."""
+    interpreted: int = 0
+    """Validation clips at a point, half of them compared by their interpretations with the others; 0 compares none."""
+    end_interpreted: int = 200
+    """The same after the training: how near the model's own interpretations come to real clips and clean sources."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         group = "callbacks.explanation_fid"
         yield from super().problems()
         yield from self.generation.problems(f"{group}.generation")
-        yield from at_least(self, group, 0, ("every_n_epochs", "n_units", "work_limit", "interpreted"))
+        yield from at_least(
+            self, group, 0, ("every_n_epochs", "n_units", "work_limit", "interpreted", "end_interpreted")
+        )
         yield from at_least(self, group, 1, ("steps", "lanes", "vocoder_iterations"))
         yield from at_least(self, group, 3, ("latents",))
