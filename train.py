@@ -67,7 +67,9 @@ def train_one(config: Config, folder: RunFolder, extra_callbacks: "Sequence[pl.C
     silence_lightning()
     make_reproducible(config.seed, config.trainer.deterministic, config.trainer.threads)
     start = read_checkpoint(folder.last) if config.resume else None
+    opened = time.perf_counter()
     datamodule = build_datamodule(config)
+    data_seconds = time.perf_counter() - opened
     model = build_model(config, datamodule)
     prepared = model.prepare(datamodule, keep_in=folder.path) if start is None else {}
     clock = FitClock()
@@ -75,13 +77,22 @@ def train_one(config: Config, folder: RunFolder, extra_callbacks: "Sequence[pl.C
         monitor = getattr(model, "monitor", None)
         trainer = build_trainer(config, folder, datamodule, loggers, [clock, *extra_callbacks], monitor)
         trainer.fit(model, datamodule=datamodule, ckpt_path=folder.last if start else None, weights_only=True)
+        times = {"seconds/data": data_seconds, **time_profile(trainer)}
         figures = test_figures(trainer, model, datamodule, folder)
-    summary = run_facts(config, model, datamodule, clock) | prepared | figures | {"run": str(folder.path)}
+    summary = run_facts(config, model, datamodule, clock) | prepared | figures | times | {"run": str(folder.path)}
     if config.twin and is_first_process():
         summary |= baselines(model, datamodule)
     if is_first_process():
         write_results(folder, summary)
     return summary
+
+
+def time_profile(trainer: "pl.Trainer") -> dict[str, float]:
+    """Return where the time of the training went, in seconds per epoch."""
+    from callbacks.time_profile import TimeProfile
+
+    profiler = trainer.profiler  # type: ignore[attr-defined] # Lightning sets it without declaring it
+    return profiler.figures(trainer) if isinstance(profiler, TimeProfile) else {}
 
 
 def write_results(folder: RunFolder, summary: dict[str, Any]) -> None:

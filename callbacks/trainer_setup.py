@@ -19,6 +19,7 @@ from callbacks.progress import EpochProgress
 from callbacks.replica_agreement import ReplicaAgreement, UnevenDDPStrategy
 from callbacks.reproducibility import EpochSeeds
 from callbacks.test_predictions import TestPredictions
+from callbacks.time_profile import TimeProfile
 from callbacks.wandb_run import close_wandb, start_wandb
 from configs.compose import to_plain
 from configs.registry import component
@@ -81,6 +82,7 @@ def build_trainer(
         callbacks=callbacks,
         logger=loggers,
         plugins=[AtomicCheckpointIO()],
+        profiler=TimeProfile(),
         use_distributed_sampler=False,  # the data module shards by itself, without repeating clips
         num_sanity_val_steps=0,
         enable_progress_bar=False,

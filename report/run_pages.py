@@ -1,5 +1,6 @@
 """What the first page and the page of the run itself show."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +83,39 @@ _SPLITS = (("n_train", "training"), ("n_val", "validation"), ("test/n", "test"))
 def run_context(run: RunContents) -> dict[str, Any]:
     """Return configuration, versions, every figure of the summary, and the command that repeats the run."""
     versions = {k.removeprefix("version/"): v for k, v in run.summary.items() if k.startswith("version/")}
-    figures = {k: v for k, v in sorted(run.summary.items()) if not k.startswith("version/")}
+    left_out = ("version/", "profile/", "profile_end/")
+    figures = {k: v for k, v in sorted(run.summary.items()) if not k.startswith(left_out)}
     return {
         "command": command(run.folder / "config.yaml"),
         "config_text": run.config_text.strip(),
         "versions": sorted(versions.items()),
         "figures": [(name, value_text(value)) for name, value in figures.items()],
+        "times": times(run.summary),
     }
+
+
+PARTS = {
+    "loader": "Loading and augmenting clips",
+    "forward": "Forward pass and loss",
+    "backward": "Backward pass",
+    "optimizer": "Optimizer",
+    "validation": "Validation",
+    "rest": "Rest",
+}
+"""Parts of an epoch in the order in which they are shown; callbacks stand before the rest."""
+
+
+def times(summary: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+    """Return where an epoch's time goes: part, seconds per epoch as text, and its share of the epoch."""
+    found = {key.removeprefix("profile/"): float(v) for key, v in summary.items() if key.startswith("profile/")}
+    total = sum(found.values()) or 1.0
+    callbacks = sorted((name for name in found if name.startswith("callback/")), key=lambda name: -found[name])
+    order = [*(name for name in PARTS if name in found and name != "rest"), *callbacks, "rest"]
+    return [
+        (PARTS.get(name) or f"Callback {name.removeprefix('callback/')}", f"{found[name]:.3g}", found[name] / total)
+        for name in order
+        if name in found
+    ]
 
 
 def value_text(value: Any) -> str:  # noqa: ANN401 - summary.json may hold anything
