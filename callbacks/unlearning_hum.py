@@ -78,9 +78,15 @@ def scenes_of(run: LoadedRun, split: Split, count: int) -> Scenes:
 
 def hearing(model: torch.nn.Module, layer: str, scenes: Scenes) -> tuple[Tensor, Tensor]:
     """Return how the units of a layer follow the hum: Pearson correlation (U,), and AUPRC (U,) with chance 0.5."""
-    with LayerCapture(model, [layer], reduce=lambda maps: maps.mean(dim=(2, 3))) as caught:
+    heard: list[Tensor] = []  # of each call: many scenes take more than one
+
+    def keep(maps: Tensor) -> Tensor:
+        heard.append(maps.mean(dim=(2, 3)).cpu())
+        return heard[-1]
+
+    with LayerCapture(model, [layer], reduce=keep):
         scenes.evaluate()
-    values, label = caught[layer].double().cpu(), scenes.hum.double()
+    values, label = torch.cat(heard).double(), scenes.hum.double()
     centred, truth = values - values.mean(dim=0), label - label.mean()
     r = truth @ centred / (truth.norm() * centred.norm(dim=0)).clamp_min(1e-12)
     auprc = torch.stack([binary_average_precision(column, scenes.hum.long()) for column in values.float().T])
