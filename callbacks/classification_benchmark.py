@@ -46,17 +46,18 @@ def benchmark_classification(settings: ClassificationBenchmark, words: Sequence[
     except OSError as error:
         raise InputError(f"output={output}: cannot be made: {error.strerror}") from error
     runs = Runs(output, settings.collect)
-    for problem in runs.problems:
-        print(f"warning: {problem}", file=sys.stderr)
     mine = in_shard(cells, *settings.shard_of)
     failures: dict[Cell, str] = {}
     if settings.jobs:
         outlook = Outlook(mine, settings.jobs, settings.progress)
         failures = dict(Driver(settings, mine, runs, outlook).run())
     order = entries(settings.models)
-    shown = [cell for cell in cells if cell.shown or cell in failures]
-    shown.sort(key=lambda cell: order.index(cell.model) if cell.model in order else len(order))
-    result = tabulate([_result(cell, runs, failures) for cell in shown], _commands(settings, shown))
+    shown = sorted((cell for cell in cells if cell.shown), key=lambda cell: order.index(cell.model))
+    results = [_result(cell, runs, failures) for cell in shown]
+    needed = [_result(cell, runs, failures) for cell in cells if not cell.shown]
+    for problem in runs.problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    result = tabulate(results, _commands(settings, shown), needed)
     result["command"] = _repeated(settings, words)
     return _written(result, settings, output), len(failures)
 

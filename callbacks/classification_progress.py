@@ -31,7 +31,7 @@ class Outlook:
         self.left.discard(cell)
         summary = summary_of(folder) or {}
         self._seconds[cell.data, cell.model].append(sum(float(summary.get(key, 0)) for key in PARTS))
-        self._tell(f"{cell.title}: {_score(folder)}, found in {folder.path}")
+        self._tell(f"{cell.title}: {_score(folder)}, found in {folder.path}", counted=False)
 
     def starts(self, cell: Cell, folder: RunFolder) -> None:
         """Take a cell that is being trained now."""

@@ -1,12 +1,12 @@
 """How one training is started: its words, its environment, and what is said when it fails."""
 
-import dataclasses
 import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from callbacks.classification_plan import Cell
+from configs.compose import load_yaml_config, to_plain
 from configs.layers import flatten
 from report.command import setting_text
 from report.run_folder import RunFolder
@@ -35,8 +35,8 @@ def words_to_start(
     """
     if folder.last.is_file():
         moved = [word for word in cell.words if word.startswith(MAY_MOVE)]
-        watched = [word for name in instruments for word in _instrument_words(cell, name)]
-        return [f"resume={folder.path}", *moved, *watched, "trainer.progress=false"]
+        watched = _instrument_words(cell, folder, instruments)
+        return [f"resume={folder.path}", *moved, *watched, "twin=false", "trainer.progress=false"]
     if folder.path.is_dir():
         folder.discard_unstarted()
     place = [f"output={folder.path.parent.parent}", f"run_id={folder.path.name}"]
@@ -44,12 +44,17 @@ def words_to_start(
     return [*cell.words, *explains, *place, f"trainer.threads={threads}", "trainer.progress=false"]
 
 
-def _instrument_words(cell: Cell, name: str) -> list[str]:
-    settings = getattr(cell.config.callbacks, name, None)
-    if settings is None:
-        return []
-    flat = flatten(dataclasses.asdict(settings), f"callbacks.{name}")
-    return [f"{key}={setting_text(value)}" for key, value in flat.items()]
+def _instrument_words(cell: Cell, folder: RunFolder, names: Sequence[str]) -> list[str]:
+    """Return the words by which instruments of a run become those of the plan."""
+    stored, wanted = (
+        {key: value for key, value in flatten(to_plain(config)).items() if key.split(".")[:1] == ["callbacks"]}
+        for config in (load_yaml_config(folder.config), cell.config)
+    )
+    return [
+        f"{key}={setting_text(value)}"
+        for key, value in wanted.items()
+        if key.split(".")[1] in names and stored.get(key) != value
+    ]
 
 
 def environment(threads: int, slot: int) -> dict[str, str]:

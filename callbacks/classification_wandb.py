@@ -28,11 +28,16 @@ def log_table(result: dict[str, Any], settings: ClassificationBenchmark, output:
         run = logger.experiment
         for part in result["sets"]:
             keys = shown_columns(part["rows"])
-            heads = ["model", *(f"{key}{ending}" for key in keys for ending in ("", "_std")), "trainings", "command"]
+            heads: list[str | int] = [
+                "model",
+                *(f"{key}{ending}" for key in keys for ending in ("", "_std")),
+                "trainings",
+                "command",
+            ]
             rows = [[row["model"], *_figures(row, keys), row["finished"], row["command"]] for row in part["rows"]]
             run.log({f"{part['data']}/models": wandb.Table(columns=heads, data=rows)})
             if part["differences"]:
-                table = wandb.Table(columns=list(HEADS), data=[difference_cells(row) for row in part["differences"]])
+                table = wandb.Table(columns=[*HEADS], data=[difference_cells(row) for row in part["differences"]])
                 run.log({f"{part['data']}/differences": table})
             for row in part["rows"]:
                 for key in keys:

@@ -24,7 +24,8 @@ class Column:
 
 
 COLUMNS = (
-    Column("accuracy", "accuracy", "%", True, "Share of test clips whose likeliest class is the labelled one."),
+    Column("accuracy", "accuracy", "%", True, "Share of test clips whose likeliest class is the labelled one; of an "
+           "interpreter, by its own answers (L-MAC has none: those of its classifier)."),
     Column("map", "mAP", "%", True, "Mean over classes of the average precision on test clips, over known labels."),
     Column("fidelity", "fidelity", "%", True, "How often, on test clips, an interpreter says what its classifier says "
            "(several labels: average precision for its decisions)."),

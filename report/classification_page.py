@@ -44,9 +44,6 @@ def page_context(result: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def _set(part: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     keys = shown_columns(part["rows"])
     best = {key: _best(part["rows"], key) for key in keys}
-    top = max(
-        (row["figures"][part["metric"]]["mean"] for row in part["rows"] if part["metric"] in row["figures"]), default=0
-    )
     return {
         "data": part["data"],
         "note": part["note"],
@@ -62,7 +59,7 @@ def _set(part: Mapping[str, Any], folder: Path) -> dict[str, Any]:
                 if row["finished"] == row["planned"]
                 else f"{row['finished']} of {row['planned']}",
                 "command": row["command"],
-                "bar": _bar(row, part["metric"], top),
+                "bar": _bar(row, part["metric"]),
                 "score": figure_text(row, part["metric"]),
                 "cells": [
                     {
@@ -76,15 +73,17 @@ def _set(part: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             for place, row in enumerate(part["rows"])
         ],
         "chance": part["chance"],
+        "chance_text": number(part["chance"], "%"),
         "differences": [difference_cells(row) for row in part["differences"]],
         "cells": [_cell(cell, part["metric"], keys, folder) for cell in part["cells"]],
         "cell_heads": [f"{BY_KEY[key].label} {BY_KEY[key].unit}".strip() for key in keys],
     }
 
 
-def _bar(row: Mapping[str, Any], metric: str, top: float) -> float:
+def _bar(row: Mapping[str, Any], metric: str) -> float:
+    """Length of the bar of a score in per cent."""
     figure = row["figures"].get(metric)
-    return 0.0 if figure is None or top <= 0 else max(0.0, float(figure["mean"]))
+    return 0.0 if figure is None else max(0.0, float(figure["mean"]))
 
 
 def _best(rows: list[Mapping[str, Any]], key: str) -> str | None:

@@ -43,10 +43,22 @@ class CellResult:
     n_train: int = 0
 
 
-def tabulate(cells: Sequence[CellResult], commands: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    """Return the whole result as plain data; `commands` repeat the row of a data set and model."""
+def tabulate(
+    cells: Sequence[CellResult], commands: Mapping[tuple[str, str], str], needed: Sequence[CellResult] = ()
+) -> dict[str, Any]:
+    """Return the whole result as plain data.
+
+    Args:
+        cells: of the table.
+        commands: what repeats the row of a data set and model.
+        needed: cells that others need and the table does not show.
+    """
     sets = [_of_data(data, [cell for cell in cells if cell.data == data], commands) for data in _names(cells, "data")]
-    return {"format": FORMAT, "sets": sets, "failed": [_told(cell) for cell in cells if cell.state == "failed"]}
+    return {
+        "format": FORMAT,
+        "sets": sets,
+        "failed": [_told(cell) for cell in (*needed, *cells) if cell.state == "failed"],
+    }
 
 
 def _names(cells: Sequence[CellResult], attribute: str) -> list[Any]:
