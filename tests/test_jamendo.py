@@ -18,12 +18,15 @@ from train import main
 
 FIGURES = ("error", "precision", "recall", "f1", "false_positive_rate", "false_negative_rate", "threshold", "frames")
 
+SECONDS = 10
+"""Length of each song."""
+
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Settings of every run here, with a corpus and its cache."""
     folder = tmp_path_factory.mktemp("jamendo")
-    root = write_corpus(folder / "corpus", seconds=8.0, segment=2.0)
+    root = write_corpus(folder / "corpus", seconds=SECONDS, segment=2.5)
     places = [f"data.root={root}", f"data.cache_dir={folder / 'cache'}", f"output={folder}", "run_id=a"]
     return [*places, "data.num_workers=0", "trainer.max_epochs=1", "trainer.accelerator=cpu", *QUIET]
 
@@ -31,7 +34,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(scope="module")
 def run(shared: list[str]) -> LoadedRun:
     small = ["experiment=jamendo_singing_voice", "backbone.width=8", "data.batch_size=16", "data.evaluation_step=57"]
-    assert main([*shared, *small, "trainer.limit_train_batches=40"]) == 0
+    assert main([*shared, *small, "trainer.limit_train_batches=25", "trainer.max_epochs=3"]) == 0
     output = next(part for part in shared if part.startswith("output=")).removeprefix("output=")
     return load_run(Path(output) / "jamendo_singing_voice" / "a")
 
@@ -39,11 +42,11 @@ def run(shared: list[str]) -> LoadedRun:
 def test_training_leaves_figures_of_whole_recordings(run: LoadedRun) -> None:
     summary = json.loads((run.path / "summary.json").read_text())
     assert {f"test/{name}" for name in FIGURES} <= set(summary)
-    assert summary["test/frames"] == 8 * 70 + 1
+    assert summary["test/frames"] == SECONDS * 70 + 1
     assert summary["test/error"] < 0.3  # half of the frames are sung
     assert summary["best/val/error"] < 0.3
-    assert summary["test/threshold"] == float(run.model.threshold)
-    assert summary["prepared/frames"] == 3 * (8 * 70 + 1)
+    assert summary["test/threshold"] == pytest.approx(float(run.model.threshold))  # logged in single precision
+    assert summary["prepared/frames"] == 3 * (SECONDS * 70 + 1)
 
 
 def test_bands_are_standardised_by_the_training_songs(run: LoadedRun) -> None:
@@ -58,10 +61,10 @@ def test_bands_are_standardised_by_the_training_songs(run: LoadedRun) -> None:
 def test_a_recording_is_heard_as_its_excerpts_are(run: LoadedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     song = next(iter(data_of(run).whole_recordings("test")))
     whole = run.model.listen(song.read, song.n_samples)
-    assert len(whole) == 8 * 70 + 1
+    assert len(whole) == SECONDS * 70 + 1
     monkeypatch.setattr(singing_voice, "PIECE", 97)
     torch.testing.assert_close(run.model.listen(song.read, song.n_samples), whole, atol=1e-5, rtol=0)
-    places = [0, 3, 60, 199, 560]
+    places = [0, 3, 60, 199, 700]
     excerpts = torch.from_numpy(np.stack([song.read(t * 315 - 26460, 52920) for t in places]))
     with torch.no_grad():
         one_by_one = run.model(excerpts).softmax(dim=1)[:, 1]
