@@ -110,6 +110,10 @@ def _check_split(
     absent = sorted(set(range(len(names))) - {clip.target for clip in rest if isinstance(clip.target, int)})
     if absent:
         raise InputError(f"class {names[absent[0]]!r} occurs in fold {config.fold} only: nothing to train it on")
+    untested = sorted(set(range(len(names))) - {clip.target for clip in test if isinstance(clip.target, int)})
+    if untested:
+        lacking = ", ".join(names[number] for number in untested)
+        warnings.warn(f"fold {config.fold} (test) has no clip of class {lacking}: no score there", stacklevel=3)
     shared = sorted({clip.group for clip in test} & {clip.group for clip in rest})
     if shared:
         warnings.warn(

@@ -152,6 +152,12 @@ def test_tables_that_leave_nothing_to_learn_are_refused(tmp_path):
         Esc50(replace(config, subset="esc10"), 22050)
 
 
+def test_a_fold_without_some_class_is_warned_of(tmp_path):
+    table = [row for row in rows() if row["category"] != "dog" or str(row["fold"]) != "1"]
+    with pytest.warns(UserWarning, match=r"fold 1 \(test\) has no clip of class dog: no score there"):
+        Esc50(write(tmp_path, table), 22050)
+
+
 def test_recordings_that_cross_the_folds_are_warned_of(tmp_path):
     table = rows()
     table[0]["src_file"] = "220"
