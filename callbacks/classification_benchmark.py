@@ -11,7 +11,7 @@ from typing import Any
 from callbacks.classification_driver import Driver
 from callbacks.classification_plan import Cell, in_shard, plan_cells
 from callbacks.classification_progress import Outlook
-from callbacks.classification_runs import Runs, summary_of
+from callbacks.classification_runs import Runs
 from configs.classification_schema import ClassificationBenchmark, entries
 from configs.errors import InputError
 from report.classification_columns import cell_figures
@@ -66,10 +66,14 @@ def _result(cell: Cell, runs: Runs, failures: dict[Cell, str]) -> CellResult:
     folder = runs.of(cell)
     explained = [] if cell.needs is None else [f"model.explains={runs.of(cell.needs).path}"]
     line = shlex.join(["python", "train.py", *cell.words, *explained])
-    summary = None if cell in failures else summary_of(folder)
+    reason = failures.get(cell, "")
+    try:
+        summary = None if reason else runs.summary(cell)
+    except InputError as error:
+        summary, reason = None, str(error)
     if summary is None:
-        state = "failed" if cell in failures else "missing"
-        return CellResult(cell.data, cell.model, cell.fold, cell.seed, state, failures.get(cell, ""), command=line)
+        state = "failed" if reason else "missing"
+        return CellResult(cell.data, cell.model, cell.fold, cell.seed, state, reason, command=line)
     return CellResult(
         cell.data,
         cell.model,

@@ -115,9 +115,9 @@ class Driver:
 
     def _is_finished(self, cell: Cell) -> bool:
         """Whether a run of the cell is finished and has all columns; one from elsewhere is taken as it is."""
-        folder = self.runs.of(cell)
-        if summary_of(folder) is None:
+        if self.runs.summary(cell) is None:
             return False
+        folder = self.runs.of(cell)
         return not self.runs.is_ours(folder) or not self._lacks(cell, folder)
 
     def _lacks(self, cell: Cell, folder: RunFolder) -> list[str]:
@@ -139,8 +139,7 @@ class Driver:
             if self._is_finished(cell):  # by the process that has just let go
                 claim.release()
                 return
-            if problem := self.runs.foreign(cell, folder):
-                raise InputError(problem)
+            self.runs.check(cell, folder)
             training = self._start(cell, folder, claim, name)
         except (InputError, OSError):
             claim.release()

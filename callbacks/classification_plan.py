@@ -111,10 +111,17 @@ def plan_cells(settings: ClassificationBenchmark, words: Sequence[str]) -> list[
 
 
 def in_shard(cells: Sequence[Cell], part: int, total: int) -> list[Cell]:
-    """Return what shard number `part` (from 0) of `total` trains; a cell stays with those that need it."""
-    roots = list(dict.fromkeys(id(cell.needs or cell) for cell in cells))
-    mine = set(roots[part::total])
-    return [cell for cell in cells if id(cell.needs or cell) in mine]
+    """Return what shard number `part` (from 0) of `total` trains; a cell stays with those that need it.
+
+    Each group goes to the shard that has the fewest cells so far, the same on every machine.
+    """
+    groups: dict[int, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(id(cell.needs or cell), []).append(cell)
+    shards: list[list[Cell]] = [[] for _ in range(total)]
+    for group in groups.values():
+        min(shards, key=len).extend(group)
+    return shards[part]
 
 
 def _of_data(data: str, models: Sequence[str], settings: ClassificationBenchmark, given: Settings) -> Iterator[Cell]:

@@ -55,18 +55,32 @@ class Runs:
         """Whether a run lies in the output folder, where it may be written."""
         return folder.path.resolve().is_relative_to(self.output.resolve())
 
-    def foreign(self, cell: Cell, folder: RunFolder) -> str | None:
-        """Return what to say where a folder has the name of a cell and is another run, else None.
+    def summary(self, cell: Cell) -> dict[str, Any] | None:
+        """Return the summary of a cell, or None before it is finished.
 
         Raises:
-            InputError: Its configuration cannot be read.
+            InputError: As `check`.
         """
-        if not folder.config.is_file() or self._made.get(cell.key) == folder.path:
-            return None
-        key = cell_key(load_yaml_config(folder.config), cell.needs.key if cell.needs is not None else "")
-        if key == cell.key:
-            return None
-        return f"run_id={folder.path.name}: {folder.path} is a run of other settings; move it or choose another output="
+        folder = self.of(cell)
+        found = summary_of(folder)
+        if found is not None:
+            self.check(cell, folder)
+        return found
+
+    def check(self, cell: Cell, folder: RunFolder) -> None:
+        """Refuse a folder that has the name of a cell and is another run.
+
+        Raises:
+            InputError: It is, or its configuration cannot be read.
+        """
+        if not self.is_ours(folder) or not folder.config.is_file() or self._made.get(cell.key) == folder.path:
+            return
+        if cell_key(load_yaml_config(folder.config), cell.needs.key if cell.needs is not None else "") != cell.key:
+            name, path = folder.path.name, folder.path
+            raise InputError(
+                f"run_id={name}: {path} is a run of other settings; move it or choose another output= for the plan"
+            )
+        self._made[cell.key] = folder.path
 
     def _compare(self, cell: Cell, folders: Sequence[Path]) -> None:
         """Note where several runs of one cell do not say the same."""

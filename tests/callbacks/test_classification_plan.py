@@ -146,7 +146,7 @@ def test_shards_share_out_the_plan(figure, total):
     assert sorted(figure.index(cell) for part in parts for cell in part) == list(range(30))
     assert all(cell.needs is None or cell.needs in part for part in parts for cell in part)
     sizes = [len(part) for part in parts]
-    assert max(sizes) - min(sizes) <= 5
+    assert max(sizes) - min(sizes) <= 2
 
 
 def test_the_sweep_that_ships_asks_for_cells(figure):
