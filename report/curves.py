@@ -16,6 +16,8 @@ UNITS = {
     "seconds": "s",
     "lr": "per step",
 }
+DRAWN_ELSEWHERE = ("explanation_fid",)
+"""Groups whose metrics of single units have curves on pages of their own; those without a unit are drawn here too."""
 Rows = Sequence[Mapping[str, float]]
 
 
@@ -37,7 +39,7 @@ def charts(runs: Mapping[str, Rows]) -> list[dict[str, Any]]:
     groups: dict[str, list[dict[str, Any]]] = {}
     x = "epoch" if all(any("epoch" in row for row in rows) for rows in runs.values()) else "step"
     for run, rows in runs.items():
-        for metric in sorted({name for row in rows for name in row} - {"step", "epoch"}):
+        for metric in sorted({name for row in rows for name in row if not _drawn_elsewhere(name)} - {"step", "epoch"}):
             points = _points(rows, metric, x)
             title, line = split_name(metric)
             if len(points) > 1:
@@ -57,6 +59,11 @@ def split_name(metric: str) -> tuple[str, str]:
 def unit(title: str) -> str:
     """Return the unit of a chart's vertical axis; empty for plain numbers."""
     return next((text for word, text in UNITS.items() if word in title.lower().split("/")), "")
+
+
+def _drawn_elsewhere(metric: str) -> bool:
+    group, *rest = metric.split("/")
+    return group in DRAWN_ELSEWHERE and len(rest) > 1
 
 
 def _points(rows: Rows, metric: str, x: str) -> list[list[float]]:
