@@ -11,7 +11,9 @@ from callbacks.instrument import Instrument
 from callbacks.layer_probes_measure import LABEL, Baseline
 from callbacks.layer_probes_run import baseline, end, point
 from callbacks.layer_probes_subject import ProbeInput, Subject, clips_input, latents_input, subject_of
+from callbacks.layer_probes_wandb import end_entries
 from callbacks.listening_clips import data_of
+from callbacks.listening_media import log_pictures
 from callbacks.probe_clips import ProbeClips
 from callbacks.schedule import Schedule
 from callbacks.shards import Shards
@@ -98,6 +100,7 @@ class LayerProbesCallback(Instrument[ProbeInput | None]):
             subject = subject_of(model, self.settings.layers)
             base = self._known(module, subject, chosen[0])
             end(self.run_folder, model, subject, base, self.settings, trainer.current_epoch)
+            log_pictures(trainer, end_entries(self.run_folder))
 
         shards.together(lambda: shards.from_first(work))
 

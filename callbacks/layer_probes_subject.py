@@ -121,7 +121,10 @@ def subject_of(model: pl.LightningModule, wanted: Sequence[str]) -> Subject:
             clocks, axes, unheard, kind = found.clocks, found.axes, found.unheard, "classifier"
             rate = front_end.sample_rate
         else:
-            raise InputError(f"a {type(model).__name__} has no sound: its layers cannot be probed")
+            raise InputError(
+                f"a {type(model).__name__} neither hears nor makes a waveform: layers are probed of classifiers and of "
+                "generators of waveforms"
+            )
     heard = tuple(dict.fromkeys(path for path in layers if path in clocks))
     if not heard:
         raise InputError(next(iter(unheard.values()), "no layer of the network has a time axis"))

@@ -5,7 +5,8 @@ A point holds: `epoch`, `end`, `kind` (classifier or generator), `sample_rate`, 
 envelope with `r` and `gain` as [value, low, high], `untrained`, the nulls `shuffled` and `surrogate` as [mean, low,
 high], and `inside`; `probes`, rows of layer and target with `score`, `untrained`, `input`, `over_untrained`,
 `over_input`, `permuted`; `weights`; `cka` between layers and `similar` with input, untrained and previous. The last
-point also has `shown`, the items that are drawn and played, `sections`, and of a generator `moved`.
+point also has `shown`, the items that are drawn and played, `sections`, `durations` (as published) and `copying`; of a
+generator `moved`, `derivative` and `control`, of a classifier `doses`.
 """
 
 import functools

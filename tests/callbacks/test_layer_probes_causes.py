@@ -19,6 +19,8 @@ from callbacks.layer_probes_sections import section_rows
 from callbacks.layer_probes_subject import ProbeInput, Subject
 from callbacks.layer_probes_tables import write_tables
 from callbacks.layer_probes_targets import targets_of
+from callbacks.layer_probes_wandb import end_entries
+from callbacks.media import write_wav
 from configs.compose import compose
 from configs.errors import CommandError, InputError
 from interpretability.layers.generator_run import generator_clocks
@@ -278,3 +280,21 @@ def test_tables_hold_the_same_figures_as_the_point(tmp_path):
     with (tmp_path / "layers" / "doses.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 2 * len(data["doses"][0]["doses"])
     json.dumps(data)
+
+
+def test_tables_and_one_sound_go_to_weights_and_biases(tmp_path):
+    write_tables(tmp_path, {"carried": [], "probes": [], "copying": heard_copies(ear()[0])})
+    layers = [{"layer": "loud", "file": "b.wav"}, {"layer": "deaf", "problem": "too short"}]
+    point = {"shown": [{"name": "clip 0", "file": "a.wav", "layers": layers}, {"name": "clip 1"}]}
+    needed = {name: [] for name in ("carried", "probes", "layers")}
+    more = {"version": 1, "epoch": 1, "kind": "classifier", "sample_rate": RATE, "n": 1, **needed}
+    (tmp_path / "layers" / "end.json").write_text(json.dumps(point | more))
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / "media" / "layers" / name, torch.zeros(80).numpy(), RATE)
+    made = SimpleNamespace(Table=lambda columns, data: (columns, data), Audio=lambda path, caption: caption)
+    entries = end_entries(tmp_path)(made)
+    assert entries["layer_probes/sounds"] == ["clip 0", "loud"]
+    columns, rows = entries["layer_probes/copying_table"]
+    assert columns[0] == "layer"
+    assert [row[0] for row in rows] == ["loud", "deaf"]
+    assert set(entries) == {"layer_probes/sounds", "layer_probes/copying_table"}
