@@ -44,6 +44,11 @@ class Prepared:
     concepts: Concepts
     problem: str = ""
 
+    @property
+    def trouble(self) -> str:
+        """What the point is marked with: why concepts were replaced, or that some clips have none."""
+        return self.problem or self.concepts.problem
+
 
 class DissectionCallback(Instrument[Prepared]):
     """Units of some layers and the components of the decision: what drives them, their tested names, their drift.
@@ -139,7 +144,7 @@ class DissectionCallback(Instrument[Prepared]):
         reports = with_history(reports, before, epoch, overlaps)
         write_lines(self.run_folder, point_name(epoch), reports)
         figures = {path: figures_of(layer) for path, layer in result.layers.items()}
-        point = point_of(epoch, figures, drifts, found.problem)
+        point = point_of(epoch, figures, drifts, found.trouble)
         front_end: Any = module.front_end
         write_gallery(self.run_folder, reports, found.probes, result.concepts.names, self.settings, front_end, point)
         if self.settings.units_shown:
@@ -197,7 +202,7 @@ class DissectionCallback(Instrument[Prepared]):
                     found.probes,
                     self.settings,
                     epoch,
-                    found.problem,
+                    found.trouble,
                 )
             )
 

@@ -6,6 +6,7 @@ as it predicts. Chance is what the words of other units of the layer, dealt out 
 """
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,12 +53,13 @@ def edited(
     for report in reports:
         if not report.dead and len(report.top) >= FEWEST:
             by_layer.setdefault(report.layer, []).append(report)
-    if not by_layer:
-        return {}
+    centre = float(described(probes)["centroid"].nanmedian()) if by_layer else math.nan
+    if not 0 < centre < probes.sample_rate / 2:
+        return {}  # no unit has clips enough, or the clips are silent
     sounds = [probes.sound(position) for position in range(len(probes))]
     longest = max(len(sound) for sound in sounds)
     clips = torch.cat([fitted(sound[None], longest) for sound in sounds])  # shorter ones are repeated, not padded
-    edits = usual_edits(float(described(probes)["centroid"].nanmedian()), probes.sample_rate)
+    edits = usual_edits(centre, probes.sample_rate)
     top = {layer: _rows(rows) for layer, rows in by_layer.items()}
     found = edit_effects(model, top, clips, probes.sample_rate, edits, read_out, taps.axes, run=run_of(model))
     return {

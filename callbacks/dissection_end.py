@@ -49,8 +49,19 @@ def end_of_training(
     write_lines(folder, END, reports)
     figures = {path: figures_of(layer) for path, layer in result.layers.items()}
     point = point_of(epoch, figures, {}, problem, end=True)
-    write_gallery(folder, reports, probes, result.concepts.names, settings, model.front_end, point)
+    names, notes = result.concepts.names, notes_on(model, settings)
+    write_gallery(folder, reports, probes, names, settings, model.front_end, point, notes)
     return reports
+
+
+def notes_on(model: AudioClassifier[Any], settings: DissectionConfig) -> list[str]:
+    """Return what is not measured of a model though the settings ask for it, in sentences."""
+    if model.decides or not settings.ablated_units:
+        return []
+    return [
+        f"No unit was silenced: a model of model.name={model.config.model.name} has learned no classes, so that there "
+        "is no decision to change."
+    ]
 
 
 def detailed(
@@ -74,7 +85,7 @@ def detailed(
         reports = [with_tuning(report, curves[report.layer]) for report in reports]
     if settings.edits:
         reports = with_edits(reports, edited(model, taps, reports, probes, settings.read_out))
-    if settings.ablated_units:
+    if settings.ablated_units and model.decides:
         effects = silenced(model, taps, reports, probes, settings)
         reports = [
             dataclasses.replace(report, ablation=effects.get(f"{report.layer}/{report.unit}")) for report in reports

@@ -104,10 +104,11 @@ def write_gallery(
     settings: DissectionConfig,
     front_end: FrontEnd,
     point: Point,
+    notes: Sequence[str] = (),
 ) -> None:
     """Write `dissection/units.json` and the clips it plays: `settings.played` at either end of each unit.
 
-    Points of this epoch and later ones are replaced; those before are kept.
+    Points of this epoch and later ones are replaced; those before are kept. `notes` say what was not measured, and why.
 
     Raises:
         InputError: A file cannot be written.
@@ -130,6 +131,7 @@ def write_gallery(
             clips=clips,
             units=[to_plain(report) for report in kept],
             points=[*_points_before(folder, point), point],
+            notes=list(notes),
         ),
     )
 

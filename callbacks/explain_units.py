@@ -37,11 +37,12 @@ def explain_units(settings: ExplainConfig) -> list[str]:
     config = dissection_settings(run, settings)
     probes = ProbeClips.choose(data_of(run), config.n_clips)
     taps = taps_of(run.model, config.layers)
-    found = dissected(run.model, taps, probes, concepts_of(probes, config, folder), config)
+    concepts = concepts_of(probes, config, folder)
+    found = dissected(run.model, taps, probes, concepts, config)
     epoch = int(run.kept.get("epoch", 0)) + 1
-    end_of_training(output, run.model, taps, found, probes, config, epoch)
+    end_of_training(output, run.model, taps, found, probes, config, epoch, concepts.problem)
     lines = [_line(path, figures_of(layer)) for path, layer in found.layers.items()]
-    lines += notes_on(run.model, config)
+    lines += [*notes_on(run.model, config), *([f"note: {concepts.problem}"] if concepts.problem else [])]
     if settings.report:
         target = None if output == folder else output / "report"
         lines.append(f"report: {build(folder, target, explanations=None if output == folder else output)}")

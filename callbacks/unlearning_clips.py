@@ -31,11 +31,15 @@ def classifier_of(run: LoadedRun) -> AudioClassifier[Any]:
     """Return the model of a run if it is a classifier whose units decide by themselves.
 
     Raises:
-        InputError: It is an interpreter of another classifier.
+        InputError: It is an interpreter of another classifier, has learned no classes, or has no layers of units.
     """
-    if not hasattr(run.model, "backbone") or getattr(run.model, "classifier", None) is not None:
-        name = run.config.model.name
+    name = run.config.model.name
+    if getattr(run.model, "classifier", None) is not None:
         raise InputError(f"{run.path}: model.name={name} explains another classifier; give the run of that one")
+    if not getattr(run.model, "decides", False):
+        raise InputError(f"{run.path}: model.name={name} has learned no classes: there is nothing to forget")
+    if not hasattr(run.model, "backbone"):
+        raise InputError(f"{run.path}: model.name={name} has no network whose units could be removed")
     return run.model
 
 

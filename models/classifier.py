@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -54,8 +54,11 @@ R = TypeVar("R", bound=Response)
 class AudioClassifier(pl.LightningModule, ABC, Generic[R]):
     """Front end of a run, with the training, validation and test steps around whatever classifies.
 
-    Checkpoints carry the configuration, class names and label type as plain data under `hyper_parameters`.
+    Checkpoints carry the configuration, class names and label type as plain data under `hyper_parameters`. `decides`
+    says whether the logits are answers that were learned.
     """
+
+    decides: ClassVar[bool] = True
 
     def __init__(self, config: Config, class_names: tuple[str, ...], multi_label: bool) -> None:
         super().__init__()

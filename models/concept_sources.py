@@ -1,10 +1,11 @@
 """Sources of concepts that need more than the data set: an audio-text model, captions, and the words in them."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from configs.concept_schema import ConceptSourceConfig
-from configs.errors import CommandError
+from configs.errors import CommandError, InputError
 from interpretability.dissection.caption_embedding import Embed, NgramEmbedder
 from interpretability.dissection.caption_words import word_concepts
 from interpretability.dissection.captions import Captions, concepts_from_captions
@@ -63,7 +64,8 @@ def from_captions(
 ) -> Concepts:
     """Probability of each name given the caption (the paper's description-based way)."""
     captions = captions_of(probe_set, settings, cache)
-    return concepts_from_captions(captions, names, embedder(settings, captions, names))
+    embed = embedder(settings, captions, names)
+    return marked(captions, lambda: concepts_from_captions(captions, names, embed))
 
 
 def from_words(
@@ -72,13 +74,25 @@ def from_words(
     """The words of the captions themselves; adjectives that a language model says are not of sound are left out."""
     captions = captions_of(probe_set, settings, cache)
     if settings.endpoint is None:
-        return word_concepts(captions)
+        return marked(captions, lambda: word_concepts(captions))
     acoustic = AcousticFilter(language_model(settings, cache))
 
     def wanted(word: str) -> bool:
         return rule_tags([word])[0] not in ADJECTIVE_TAGS or acoustic(word)
 
-    return word_concepts(captions, keep=wanted)
+    return marked(captions, lambda: word_concepts(captions, keep=wanted))
+
+
+def marked(captions: Captions, make: Callable[[], Concepts]) -> Concepts:
+    """Make concepts of captions; they, or the error that there are none, say which captions are missing and why.
+
+    Raises:
+        InputError: Of `make`.
+    """
+    try:
+        return dataclasses.replace(make(), problem=captions.problem)
+    except InputError as error:
+        raise InputError(f"{error}; {captions.problem}" if captions.problem else str(error)) from error
 
 
 SOURCES: dict[str, Callable[[ProbeSet, Sequence[str], ConceptSourceConfig, Path | None], Concepts]] = {

@@ -70,6 +70,8 @@ class MaskedSpectrogram(AudioClassifier[MaskedResponse]):
     on any data set and never looks at a label. `backbone.weights=RUN` starts a classifier from the run.
     """
 
+    decides = False
+
     def __init__(self, config: Config, class_names: tuple[str, ...], multi_label: bool) -> None:
         super().__init__(config, class_names, multi_label)
         settings = self.settings = cast(MaskedSpectrogramConfig, config.model)

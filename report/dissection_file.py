@@ -60,6 +60,7 @@ class UnitsFile:
         clips: of the probe set, in its order; excerpts point at them by `index`.
         units: unit reports as plain data (interpretability/dissection/unit_report.py).
         points: of the training, first to last.
+        notes: sentences on what was not measured, and why.
     """
 
     source: str
@@ -70,6 +71,7 @@ class UnitsFile:
     clips: Sequence[ProbeClip]
     units: Sequence[Mapping[str, Any]]
     points: Sequence[Point] = field(default_factory=tuple)
+    notes: Sequence[str] = ()
 
     @property
     def problems(self) -> list[str]:

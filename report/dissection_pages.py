@@ -38,7 +38,7 @@ def units_context(run: RunContents) -> dict[str, Any] | None:
         return {"problems": [str(error)], "rows": [], "found": None, "lead": ""}
     if found is None:
         return None
-    return {"problems": found.problems, "rows": layer_rows(found), "found": found, "lead": lead(found)}
+    return {"problems": [*found.problems, *found.notes], "rows": layer_rows(found), "found": found, "lead": lead(found)}
 
 
 def unit_context(run: RunContents) -> dict[str, Any] | None:

@@ -54,6 +54,13 @@ class Captions:
     def __len__(self) -> int:
         return len(self.texts)
 
+    @property
+    def problem(self) -> str:
+        """How many clips have no text, and why the first of them; empty where all have one."""
+        silent = [clip for clip, text in zip(self.clips, self.texts, strict=True) if text is None]
+        reason = f"{silent[0]}: {self.missing[silent[0]]}" if silent else ""
+        return f"{len(silent)} of {len(self.clips)} clips have no caption ({reason})" if silent else ""
+
     def of(self, clips: Tensor | Sequence[int]) -> list[str]:
         """Texts of the clips at these positions, in this order, without those that have none; -1 is no clip."""
         texts = [self.texts[place] for clip in clips if (place := int(clip)) >= 0]

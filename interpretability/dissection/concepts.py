@@ -27,6 +27,7 @@ class Concepts:
         kind: what the scores are.
         source: where they come from: "labels", "descriptors", "clap", "captions", ...
         observed: (N, M) bool, which scores are known, for partially labelled sets; None when all are.
+        problem: why clips have no scores though they should, in a sentence; empty if all went well.
 
     Raises:
         InputError: No clips or no concepts, names that are repeated or empty, shapes that do not agree, observed scores
@@ -38,6 +39,7 @@ class Concepts:
     kind: Kind
     source: str
     observed: Tensor | None = None
+    problem: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))

@@ -15,6 +15,7 @@ from explain import main as explain
 from models.checkpoint_file import read_checkpoint
 from report.dissection_file import SOUNDS, load_units
 from train import train
+from unlearn import main as unlearn
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,7 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
+WITHOUT = ("model.name=black_box", "model.name=masked_spectrogram")
 COMPONENTS = ("model.n_components=8", "model.nmf.updates=5", "model.nmf.frames=500")
 
 
@@ -37,7 +39,7 @@ def run(output: Path, cache: Path, *more: str) -> Path:
         "data.batch_size=16",
         "front_end.n_mels=32",
         "backbone.width=4",
-        *(() if "model.name=black_box" in more else COMPONENTS),
+        *(() if set(WITHOUT) & set(more) else COMPONENTS),
         "trainer.max_epochs=2",
         "trainer.progress=false",
         "logger.wandb=disabled",
@@ -51,7 +53,7 @@ PLAIN = ("callbacks.dissection.enabled=true", "callbacks.dissection.k=6")
 ON = (*PLAIN, "callbacks.dissection.on_error=raise")
 QUICK = (
     *("callbacks.dissection.descriptors=false", "callbacks.dissection.tuning=false"),
-    "callbacks.dissection.ablated_units=0",
+    *("callbacks.dissection.ablated_units=0", "callbacks.dissection.edits=false"),
 )
 
 
@@ -98,6 +100,9 @@ def test_points_history_gallery_and_sounds_are_in_the_run_folder(dissected):
     alive = [report for report in end.values() if not report.dead]
     assert all(len(report.top) == 6 and report.tuning for report in alive)
     assert sum(bool(report.descriptors) for report in alive) >= 10  # undefined where most top clips lie in one half
+    edited = [report for report in alive if report.edits]
+    assert len(edited) == len(alive)
+    assert all(len(report.edits["pitch"].effect) == 4 for report in edited)
     silenced = [report for report in alive if report.ablation]
     assert {report.layer for report in silenced} == {report.layer for report in end.values()}
     assert all(len(report.ablation.classes) == len(report.ablation.z) for report in silenced)
@@ -202,8 +207,22 @@ def test_a_black_box_is_dissected_too_and_multi_label_data(tmp_path, cache):
     assert len(found.units) >= 16
 
 
+def test_a_model_that_has_learned_no_classes_is_dissected_and_nothing_is_silenced(tmp_path, cache, capsys):
+    more = ["model.name=masked_spectrogram", "trainer.max_epochs=1", "callbacks.dissection.edits=false"]
+    folder = run(tmp_path, cache, *ON, *more, "callbacks.dissection.tuning=false")
+    found = load_units(folder)
+    assert list(found.layers) == [f"backbone.blocks.{i}" for i in range(3)]
+    assert not any(unit["ablation"] for unit in found.units)
+    assert "has learned no classes" in (folder / "report" / "units.html").read_text()
+    said = [f"run={folder}", "what=units", "layers=[backbone.blocks.2]", "overwrite=true", "edits=false"]
+    assert explain(said) == 0
+    assert "No unit was silenced" in capsys.readouterr().out
+    assert unlearn([f"run={folder}", "concept=siren"]) == 1
+    assert "there is nothing to forget" in capsys.readouterr().err
+
+
 def test_units_of_a_finished_run_are_explained_without_training(tmp_path, cache, capsys):
-    folder = run(tmp_path, cache, "trainer.max_epochs=1", "callbacks.dissection.ablated_units=2")
+    folder = run(tmp_path, cache, *QUICK, "trainer.max_epochs=1", "callbacks.dissection.ablated_units=2")
     assert load_units(folder) is None
     weights = (folder / "checkpoints" / "best.ckpt").read_bytes()
     assert explain([f"run={folder}", "what=units", "layers=[backbone.blocks.2,bottleneck]", "n_clips=24"]) == 0

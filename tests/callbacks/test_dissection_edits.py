@@ -23,7 +23,7 @@ def run(tmp_path_factory):
         f"output={root / 'runs'}", f"data.cache_dir={root / 'cache'}", "run_id=a", "data.seconds=1", "data.n_train=32",
         "data.n_val=20", "data.n_test=16", "data.batch_size=16", "front_end.n_mels=32", "backbone.width=4",
         "model.name=black_box", "trainer.max_epochs=1", "trainer.progress=false", "logger.wandb=disabled",
-        "callbacks.dissection.enabled=true", "callbacks.dissection.on_error=raise",
+        "callbacks.dissection.enabled=true", "callbacks.dissection.on_error=raise", "callbacks.dissection.edits=false",
         "callbacks.dissection.ablated_units=0", "callbacks.dissection.tuning=false", "callbacks.dissection.k=8",
         "callbacks.dissection.layers=[backbone.blocks.2]",
     ]  # fmt: skip
@@ -72,9 +72,10 @@ def test_explain_and_the_callback_edit_where_they_are_asked_to(run, monkeypatch)
         return {}
 
     monkeypatch.setattr("callbacks.dissection_end.edited", no_edits)
-    assert explain.main([f"run={run}", "what=units", "overwrite=true", "report=false", "n_clips=8"]) == 0
+    said = [f"run={run}", "what=units", "overwrite=true", "report=false", "n_clips=8"]
+    assert explain.main([*said, "edits=false"]) == 0
     assert not made
-    assert explain.main([f"run={run}", "what=units", "overwrite=true", "report=false", "n_clips=8", "edits=true"]) == 0
+    assert explain.main([*said, "edits=true"]) == 0
     assert made == {"layers": ("backbone.blocks.2",)}
 
 

@@ -34,6 +34,7 @@ def test_concepts_from_a_file_of_captions(tmp_path):
     path.write_text(json.dumps({"a.wav": "a dog barks", "b.wav": "rain on a roof", "c.wav": "a dog and a cat"}))
     found = concepts_from("captions", probes(), CLASSES, ConceptSourceConfig(captions=str(path)))
     assert found.names == CLASSES
+    assert found.problem == ""
     assert found.scores.argmax(dim=1).tolist() == [0, 1, 0]
     listed = concepts_from("captions", probes(), CLASSES, ConceptSourceConfig(captions=str(path), names="esc50"))
     assert [listed.names[i] for i in listed.scores.argmax(dim=1)][:2] == ["dog", "rain"]
@@ -62,6 +63,7 @@ def test_captions_asked_of_an_endpoint_that_fails_once(monkeypatch):
     settings = ConceptSourceConfig(endpoint="http://localhost/v1", model="tiny")
     found = concepts_from("captions", probes(), CLASSES, settings)
     assert found.known[:, 0].tolist() == [True, False, True]
+    assert found.problem == "1 of 3 clips have no caption (b.wav: timed out)"
     assert found.scores.argmax(dim=1)[[0, 2]].tolist() == [0, 1]
 
 
