@@ -115,7 +115,7 @@
       const anchor = i === 0 && last > 0 ? "start" : i === last && last > 0 ? "end" : "middle";
       parts.push(svg("text", { x: px(x[i]), y: HEIGHT - BOX.bottom + 16, "text-anchor": anchor }, short(x[i])));
     }
-    parts.push(svg("text", { x: (BOX.left + WIDTH - BOX.right) / 2, y: HEIGHT - 2, "text-anchor": "middle" }, unit));
+    parts.push(svg("text", { x: (BOX.left + WIDTH - BOX.right) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, unit));
     series.forEach((line, i) => parts.push(...drawn(line, i, x, px, py)));
     const label = `${title} over ${unit}: ${series.map((line) => spoken(line, x)).join("; ")}`;
     const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label }, ...parts);
