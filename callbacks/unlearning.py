@@ -74,9 +74,12 @@ class Unlearning:
 
     def result(self, label: int) -> dict[str, Any]:
         """Return everything about the removal of a class as plain data."""
+        name = self.run.class_names[label]
+        for split, answers in (("training", self.learn()), ("test", self.before)):
+            if answers.counts[label] == 0:
+                raise InputError(f"concept={name}: no {split} clip holds it; take a concept that there are clips of")
         removal, tried = self.removal(label)
         if removal.count == 0:
-            name = self.run.class_names[label]
             raise InputError(f"concept={name}: no unit of {', '.join(self.layers)} carries it; try layers=[...]")
         units = removal.units
         effect = self.effect(units)

@@ -59,6 +59,12 @@ class Fold:
         }
         self.words = {path: label_words(values, self.target, self.names) for path, values in self.values.items()}
 
+    @property
+    def labels(self) -> list[int]:
+        """Classes that training clips and test clips hold: the others can neither be found nor be missed."""
+        held = (self.work.learn().counts > 0) & (self.work.before.counts > 0)
+        return [int(label) for label in held.nonzero().flatten()]
+
     def units(self, strategy: str, label: int, as_published: bool = False) -> Units:
         """Return the units that a strategy removes for a class."""
         if strategy == "effects":
@@ -118,10 +124,17 @@ def class_row(name: str, label: int, folds: Sequence[AblationEffect]) -> dict[st
 def strategy_row(
     key: str, title: str, folds: Sequence[Mapping[int, AblationEffect]], names: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the paper's row of a strategy over all folds, with accuracies and z beside, as plain data."""
-    together = {label: pooled([fold[label] for fold in folds]) for label in folds[0]}
+    """Return the paper's row of a strategy over all folds, with accuracies and z beside, as plain data.
+
+    Classes that are not in every fold are left out.
+    """
+    together = {
+        label: pooled([fold[label] for fold in folds]) for label in folds[0] if all(label in fold for fold in folds)
+    }
+    if not together:
+        raise InputError("no class has training and test clips in every run")
     paper = confidence_drop(together)
-    classes = [class_row(names[label], label, [fold[label] for fold in folds]) for label in folds[0]]
+    classes = [class_row(names[label], label, [fold[label] for fold in folds]) for label in together]
     for row in classes:
         row["worst_other"]["class"] = names[row["worst_other"]["class"]]
     paper["units"] = sum(row["units"] for row in classes) / len(classes)
@@ -148,9 +161,11 @@ def benchmark_unlearning(settings: UnlearningBenchmark) -> str:
         fold = Fold(path, settings)
         if names and fold.names != names:
             raise InputError(f"{path}: has other classes than {paths[0]}")
-        names = fold.names
+        names, labels = fold.names, fold.labels
+        if not labels:
+            raise InputError(f"{path}: no class has both training and test clips")
         for name, published in asked:
-            effects[name, published].append({c: fold.effect(name, c, published) for c in range(len(names))})
+            effects[name, published].append({c: fold.effect(name, c, published) for c in labels})
         if settings.properties:
             curves, words = fold.properties(words)
             properties.append(curves)

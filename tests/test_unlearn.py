@@ -189,6 +189,21 @@ def test_scenes_with_several_labels_forget_one(run, tmp_path, capsys, model):
     assert "average precision" in (tmp_path / "tables" / "unlearning.md").read_text()
 
 
+def test_classes_without_clips_are_left_out(run, tmp_path, capsys):
+    path = run(**{"data.n_test": 6})
+    held = sorted(set(clips_for(load_run(path), "test")().target.tolist()))
+    assert 0 < len(held) < len(CLASS_NAMES)
+    said = [f"run={path}", f"output={tmp_path / 'tables'}", "draws=2", "properties=false", "strategies=[db,random]"]
+    assert benchmark.main(["unlearning", *said]) == 0
+    result = json.loads((tmp_path / "tables" / "unlearning.json").read_text())
+    assert [row["name"] for row in result["strategies"][0]["classes"]] == [CLASS_NAMES[c] for c in held]
+    assert "nan" not in (tmp_path / "tables" / "unlearning.md").read_text()
+    absent = next(name for c, name in enumerate(CLASS_NAMES) if c not in held)
+    capsys.readouterr()
+    assert unlearn.main([f"run={path}", f"concept={absent}", "draws=2"]) == 1
+    assert f"concept={absent}: no test clip holds it" in capsys.readouterr().err
+
+
 def test_scenes_are_heard_without_and_with_the_hum(run):
     path = run(**{"data.shortcut": LABEL})
     loaded = load_run(path)
