@@ -51,6 +51,17 @@ class WaveGANTraining(AdversarialTraining):
         """Length of a generated clip in samples."""
         return self.settings.clip_samples
 
+    @property
+    def monitor(self) -> str:
+        """Validation metric that chooses the checkpoint: what the judge hears of the codes, where it hears them.
+
+        Codes may slide from word to word while sounds get better; clips of the test have other latents.
+        """
+        if self.settings.judge is None or self.codes is None:
+            return super().monitor
+        bits = self.codes.n_categories != self.codes.n_variables
+        return "val/bit_accuracy" if bits else "val/code_accuracy"
+
     def setup(self, stage: str) -> None:
         """Load the independent classifier, if one is configured."""
         if self.settings.judge is not None and self.judge is None:

@@ -204,6 +204,7 @@ def test_a_judge_scores_the_codes(tmp_path, cache):
     for name in ("code_accuracy", "bit_accuracy", "code_accuracy_at_2", "bit_accuracy_at_2"):
         assert 0 <= summary[f"test/{name}"] <= 1
     assert summary["test/code_aic"] > 0
+    assert 0 <= summary["best/val/bit_accuracy"] <= 1  # what the judge hears chooses the checkpoint
     wrong = arguments("ciwgan", tmp_path, cache, f"model.judge={box['run']}", "data.words=[a,s,si]")
     with pytest.raises(InputError, match="tells a, s, a-a apart, the data have a, s, si"):
         train(compose([*wrong, "run_id=b"]))
