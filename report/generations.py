@@ -28,6 +28,8 @@ OUTPUT = ""
 """Layer whose units are the classes."""
 PANELS = "generations"
 """Folder of the pictures in the report."""
+TENFOLD = "10 dB"
+"""Unit of features that are shown in dB."""
 WORDS = {"maximise": "maximised", "minimise": "minimised", "reach": "as strong as in real excerpts"}
 NAMES = {"kernel": "kernel distance", "frechet": "Fréchet distance"}
 
@@ -106,7 +108,9 @@ def generations_files(run: RunContents) -> Iterator[File]:
     heard: set[str] = set()
     for i, key in enumerate(keys):
         records = [(point, unit) for point in points for unit in point.units if key_of(unit) == key]
-        yield script_file(f"generations/unit_{i}", unit_data(records, band_ticks(run.config)))
+        yield script_file(
+            f"generations/unit_{i}", unit_data(records, band_ticks(run.config), scale_text(records[-1][1]))
+        )
         # Of earlier points the film shows the first sound alone.
         heard |= {name for _, unit in records for name in files_of(unit["examples"][:1])}
         examples = records[-1][1]["examples"]
@@ -161,7 +165,9 @@ def lead(last: Sequence[Record]) -> str:
 def scale_text(unit: Record) -> tuple[str, str, str]:
     """Return lowest and highest value of the colours of all panels, and their unit."""
     low, high = unit.get("scale") or (0, 1)
-    return f"{low:.2g}".replace("-", "−"), f"{high:.2g}".replace("-", "−"), str(unit.get("scale_unit", ""))
+    name = str(unit.get("scale_unit", ""))
+    factor, name = (10, "dB") if name == TENFOLD else (1, name)
+    return f"{factor * low:.2g}".replace("-", "−"), f"{factor * high:.2g}".replace("-", "−"), name
 
 
 def band_ticks(config: Mapping[str, Any]) -> list[tuple[str, float]]:

@@ -47,15 +47,26 @@ def distance_of(unit: Record, by: str) -> Distance:
     return Distance(value, low + base, high + base, tuple(floor) or (base, base, base), ceiling.get("layer"))
 
 
-def unit_data(records: Sequence[tuple[GenerationPoint, Record]], ticks: Sequence[tuple[str, float]]) -> dict[str, Any]:
-    """Return one unit over all points, first to last: its film, its curves, and all that is known of the last one."""
+def unit_data(
+    records: Sequence[tuple[GenerationPoint, Record]],
+    ticks: Sequence[tuple[str, float]] = (),
+    scale: tuple[str, str, str] = ("", "", ""),
+) -> dict[str, Any]:
+    """Return one unit over all points, first to last: its film, its curves, and all that is known of the last one.
+
+    Args:
+        records: of the unit, with their points.
+        ticks: names of frequencies and their height on a panel.
+        scale: lowest and highest value of the panels, and their unit.
+    """
     last = records[-1][1]
     facts = ("layer", "unit", "name", "aim", "prior", "reference", "reason", "vocoding", "judge", "judge_note")
-    more = ("sample_rate", "seconds", "work", "scale", "scale_unit", "search")
+    more = ("sample_rate", "seconds", "work", "search")
     return {
         **{name: last.get(name) for name in (*facts, *more)},
         "by": "kernel" if distance_of(last, "frechet").value is None else "frechet",
         "ticks": [list(tick) for tick in ticks],
+        "scale": list(scale),
         "chosen": last["chosen"],
         "lanes": [_lane(lane) for lane in last["lanes"]],
         "ceiling": _lane(last["ceiling"]),

@@ -4,6 +4,7 @@
 (async function () {
   const { el, bdi, fail, load, fragment, percent, player } = soundglass;
   const place = document.getElementById("generation");
+  const SHOWN = 6; // settings beside the chosen one
   const number = (value, digits = 2) =>
     value === null || value === undefined ? "\u2013" : value.toFixed(digits).replace("-", "\u2212");
   const AIMS = { maximise: "maximised", minimise: "minimised", reach: "as strong as in real excerpts" };
@@ -87,8 +88,9 @@
   }
 
   function scale(unit) {
-    const [low, high] = unit.scale || [0, 1];
-    return el("div", { class: "scale-line" }, el("p", { class: "hint" }, `Sound: ${unit.vocoding || "as it is"}.`), el("p", { class: "level-scale" }, String(Number(low.toPrecision(2))).replace("-", "\u2212"), el("span", { class: "ramp" }), `${Number(high.toPrecision(2))} ${unit.scale_unit || ""}`));
+    const [low, high, name] = unit.scale;
+    const ramp = el("p", { class: "level-scale" }, low, el("span", { class: "ramp" }), `${high} ${name}`);
+    return el("div", { class: "scale-line" }, el("p", { class: "hint" }, `Sound: ${unit.vocoding || "as it is"}.`), ramp);
   }
 
   function legend() {
@@ -126,16 +128,22 @@
         el("th", { scope: "row" }, name, lane.in_range || kind === "drawn" ? null : el("small", {}, "outside the range")),
         ...columns.map(([, cell]) => el("td", {}, ...[cell(lane)].flat())),
       );
-    const order = unit.lanes.slice().sort((a, b) => (a[better(unit)] ?? 1e9) - (b[better(unit)] ?? 1e9));
-    const body = order.map((lane) => row(lane, lane === chosen(unit) ? "taken" : "", `${lane.lane}, ${lane.step} steps`));
-    body.push(row(unit.ceiling, "drawn", "not searched"));
+    // The chosen one first, then by upper bound; of many, those that come last wait behind a button.
+    const others = unit.lanes.filter((lane) => lane !== chosen(unit)).sort((a, b) => (a[better(unit)] ?? 1e9) - (b[better(unit)] ?? 1e9));
+    const name = (lane) => `${lane.lane}, ${lane.step} steps`;
+    const rest = others.slice(SHOWN).map((lane) => row(lane, "", name(lane)));
+    const body = [row(chosen(unit), "taken", name(chosen(unit))), ...others.slice(0, SHOWN).map((lane) => row(lane, "", name(lane)))];
+    const last = row(unit.ceiling, "drawn", "not searched");
+    const more = el("button", { type: "button", class: "quiet", on: { click: () => (last.before(...rest), more.remove()) } }, `All ${unit.lanes.length} settings`);
+    body.push(last);
     const table = el(
       "table",
       { class: "matrix lanes" },
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "setting"), ...columns.map(([name]) => el("th", { scope: "col" }, name)))),
       el("tbody", {}, ...body),
     );
-    return el("div", {}, el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Settings" }, table), el("p", { class: "hint" }, `The marked setting was chosen: ${unit.reason}. ${unit.ceiling.n} sounds of each.`));
+    const view = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Settings" }, table);
+    return el("div", {}, view, el("p", { class: "hint" }, `The marked setting was chosen: ${unit.reason}. ${unit.ceiling.n} sounds of each.`), rest.length ? more : null);
   }
 
   const better = (unit) => (unit.by === "frechet" ? "high" : "kernel_high");

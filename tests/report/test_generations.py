@@ -66,7 +66,7 @@ def test_what_was_not_measured_is_left_out_and_not_zero(folder):
     generated(folder, judged=False)
     unit = load_points(folder)[-1].units[0]
     assert distance_of(unit, "frechet") == (None, None, None, (), None)
-    data = unit_data([(point, point.units[0]) for point in load_points(folder)], [])
+    data = unit_data([(point, point.units[0]) for point in load_points(folder)])
     assert [point["name"] for point in data["points"]] == ["1", "2", "4", "8", "end"]
     assert data["points"][0]["recognised"]["value"] is None
     text = (build(folder).parent / "generations.html").read_text()
