@@ -76,6 +76,10 @@ class ListenableMaps(AudioClassifier[MaskResponse]):
         mask: Tensor = self.decoder(maps, analysis.spectrum.shape[-1])
         return mask.float(), logits
 
+    def forward(self, waveform: Tensor, length: Tensor | None = None) -> Tensor:
+        """Logits (B, C) of the classifier for waveforms (B, N), heard once, so that its layers can be probed."""
+        return self.mask_and_logits(self.analyse(waveform, length))[1]
+
     def respond(self, analysis: Analysis) -> MaskResponse:
         """Mask clips, and let the classifier hear the clips, what masks keep and what they leave."""
         mask, logits = self.mask_and_logits(analysis)

@@ -29,10 +29,10 @@ SIZES = {
 INSTRUMENTS = {
     "black_box": ("faithfulness", "listening", "dissection", "layer_probes"),
     "by_design": ("faithfulness", "listening", "dissection", "layer_probes"),
-    "nmf_linear": ("faithfulness", "listening"),  # no network to probe
+    "nmf_linear": ("faithfulness", "listening"),  # no network with layers to probe
     "task_driven_nmf": ("faithfulness", "listening"),
     "post_hoc": ("faithfulness", "listening", "dissection", "layer_probes"),
-    "lmac": ("faithfulness", "listening"),
+    "lmac": ("faithfulness", "listening", "dissection", "layer_probes"),
     "masked_spectrogram": ("dissection", "layer_probes"),
 }
 """Model -> the instruments that measure it."""

@@ -125,6 +125,16 @@ def test_fine_tuning_guides_the_clips_whose_sound_is_kept():
     assert "guidance" not in model.train().loss_terms(response, analysis, batch)  # epoch 0 of the training
 
 
+def test_a_forward_pass_lets_the_classifier_hear_each_clip_once():
+    model, batch, rows = decoder_of().eval(), clips(3), []
+    hook = model.frozen.module.conv.register_forward_hook(lambda _, __, maps: rows.append(len(maps)))
+    with torch.no_grad():
+        logits = model(batch.waveform, batch.length)
+        hook.remove()
+        torch.testing.assert_close(logits, model.respond(model.analyse(batch.waveform, batch.length)).logits)
+    assert rows == [3]
+
+
 def test_decisions_and_surprise():
     logits = torch.tensor([[1.0, -1.0, 2.0], [-3.0, -1.0, -2.0]])
     assert decisions(logits, multi_label=True).tolist() == [[1, 0, 1], [0, 1, 0]]
