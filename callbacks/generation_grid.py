@@ -64,6 +64,10 @@ def grid_lines(found: UnitGenerations) -> list[str]:
     ordered = sorted(found.scores, key=lambda score: (score.scalar != score.scalar, score.scalar))
     lines = [f"{found.unit.name}, {found.aim}: {len(ordered)} settings, {found.reference.described}"]
     lines += table([HEAD, *map(_row, ordered)])
+    if _weightless(found.scores):
+        lines.append(
+            "weights change nothing: this prior finds all sounds equally likely; give a trained one (prior=RUN)"
+        )
     lowest = found.aim == "minimise"
     lines.append(f"strongest: {most_activating(found.scores, lowest).name}")
     try:
@@ -84,6 +88,14 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def _weightless(scores: Sequence[LaneScore]) -> bool:
+    """Whether settings that differ in the prior's weight alone have one and the same score each time."""
+    groups: dict[tuple[str, int], set[float]] = {}
+    for score in scores:
+        groups.setdefault((score.lane.partition(", weight")[0], score.step), set()).add(score.scalar)
+    return len(groups) < len(scores) and all(len(values) == 1 for values in groups.values())
 
 
 def _row(score: LaneScore) -> tuple[str, ...]:

@@ -85,5 +85,13 @@ def test_the_table_is_ordered_by_the_papers_score_and_names_each_pick() -> None:
     assert unknown[-2].startswith("nothing is picked as published: none of 1 settings")
 
 
+def test_weights_that_change_nothing_are_said() -> None:
+    lanes = [(lr, weight) for lr in (0.1, 0.01) for weight in (0.1, 0.01)]
+    same = [score(f"lr {lr}, weight {weight}", 100, 10 * lr, 5.0) for lr, weight in lanes]
+    other = [score(f"lr {lr}, weight {weight}", 100, lr + weight, 5.0) for lr, weight in lanes]
+    assert any(line.startswith("weights change nothing") for line in grid_lines(found(*same)))
+    assert not any(line.startswith("weights change nothing") for line in grid_lines(found(*other)))
+
+
 def test_columns_are_aligned() -> None:
     assert table([("a", "b"), ("long", "12.5")]) == ["a        b", "long  12.5"]
