@@ -8,7 +8,16 @@ from typing import Any, Literal
 COLUMNS: dict[str, tuple[str, dict[str, Any]]] = {
     "faithfulness": ("faithfulness", {"every_n_epochs": 0, "n_clips": 40}),
     "named_units": ("dissection", {"every_n_epochs": 0, "descriptors": False, "tuning": False, "ablated_units": 0}),
-    "frechet": ("explanation_fid", {}),
+    "frechet": (
+        "explanation_fid",
+        {
+            "every_n_epochs": 0,
+            "end_interpreted": 0,
+            "generation.latents": 8,
+            "generation.snapshots": [15, 30],
+            "generation.shown": 1,
+        },
+    ),
 }
 """Columns that an instrument measures: its name under `callbacks`, and the settings it has in a cell."""
 ALWAYS = ("accuracy", "fidelity", "seconds", "parameters")

@@ -13,7 +13,10 @@ from report.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `up` says whether more is better, None where neither is; `control` is the column that chance gives."""
+    """A column: `up` says whether more is better, None where neither is.
+
+    `control` is the column of what stands beside its figures, such as what chance gives, and `beside` what that is.
+    """
 
     key: str
     label: str
@@ -21,6 +24,7 @@ class Column:
     up: bool | None
     sentence: str
     control: str | None = None
+    beside: str = "random"
 
 
 COLUMNS = (
@@ -32,7 +36,11 @@ COLUMNS = (
     Column("faithfulness", "faithfulness", "%", True, "Input fidelity: share of validation clips that are decided as "
            "before when only the explanation is left of them; behind it the same for random components.",
            "faithfulness_random"),
-    Column("frechet", "Fréchet", "", False, "Fréchet score of what explains the classes against real clips."),
+    Column("frechet", "Fréchet", "", False, "Fréchet distance between sounds generated for the classes and validation "
+           "clips of them, in the model's own features, mean over classes; behind it that of other real clips.",
+           "frechet_floor", "real"),
+    Column("kernel", "kernel", "", False, "The same as a kernel distance, which few clips are enough for.",
+           "kernel_floor", "real"),
     Column("named_units", "named units", "%", True, "Share of the units of the last layer that decides (components "
            "where there are) with a name that holds on clips it was not chosen by."),
     Column("seconds", "training", "s", False, "Seconds of training, instruments left out."),
@@ -46,7 +54,10 @@ FIRST_OF: dict[str, tuple[str, ...]] = {
     "fidelity": ("test/fidelity_top1", "test/fidelity_auprc"),
     "faithfulness": ("faithfulness/chosen_input_fidelity",),
     "faithfulness_random": ("faithfulness/chosen_input_fidelity_random_components",),
-    "frechet": ("explanation_fid/chosen_fid", "explanation_fid/fid"),
+    "frechet": ("explanation_fid/end/frechet_distance",),
+    "frechet_floor": ("explanation_fid/end/frechet_distance_floor",),
+    "kernel": ("explanation_fid/end/kernel_distance",),
+    "kernel_floor": ("explanation_fid/end/kernel_distance_floor",),
 }
 """Entries of a run's summary, or of its last rows of metrics.csv, that a column takes; the first that is there."""
 SHARES = ("accuracy", "map", "fidelity", "faithfulness", "faithfulness_random", "named_units")

@@ -90,7 +90,7 @@ def _best(rows: list[Mapping[str, Any]], key: str) -> str | None:
     """Name of the model with the best mean in a column in which one way is good."""
     up = BY_KEY[key].up
     known = [row for row in rows if key in row["figures"]]
-    if up is None or key not in (*SHARES, "frechet") or len(known) < 2:
+    if up is None or key not in (*SHARES, "frechet", "kernel") or len(known) < 2:
         return None
     return str(max(known, key=lambda row: row["figures"][key]["mean"] * (1 if up else -1))["model"])
 

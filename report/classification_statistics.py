@@ -55,12 +55,14 @@ def paired_test(differences: Values, test_to_train: float = 0.0) -> PairedTest:
         return PairedTest(k, mean, nan, nan, nan, nan, nan, nan, nan, nan, nan)
     std = float(values.std(ddof=1))
     quantile = float(stdtrit(k - 1, 0.975))
-    found = []
-    for variance in (1 / k, 1 / k + test_to_train):
+
+    def tested(variance: float) -> tuple[float, float, float]:
         error = float(np.sqrt(variance)) * std
         p = float(2 * stdtr(k - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
-        found += [mean - quantile * error, mean + quantile * error, p]
-    return PairedTest(k, mean, std, *found, sign_test(values), 2.0 ** (1 - k))
+        return mean - quantile * error, mean + quantile * error, p
+
+    plain, corrected = tested(1 / k), tested(1 / k + test_to_train)
+    return PairedTest(k, mean, std, *plain, *corrected, sign_test(values), 2.0 ** (1 - k))
 
 
 def sign_test(differences: Values, seed: int = 0) -> float:

@@ -25,9 +25,11 @@ def figure_text(row: Mapping[str, Any], key: str) -> str:
 
 
 def control_text(row: Mapping[str, Any], key: str) -> str:
-    """Return the figure of what chance gives in a column, or nothing."""
-    control = BY_KEY[key].control
-    return f"random {number(row['figures'][control]['mean'], '%')}" if control in row["figures"] else ""
+    """Return what stands beside a column's figures, such as what chance gives, or nothing."""
+    column = BY_KEY[key]
+    if column.control not in row["figures"]:
+        return ""
+    return f"{column.beside} {number(row['figures'][column.control]['mean'], column.unit)}"
 
 
 def interval_text(row: Mapping[str, Any], low: str = "low", high: str = "high") -> str:

@@ -18,6 +18,7 @@ import pytest
 
 from configs import registry
 from configs.benchmark_schema import ExplanationsBenchmark, SanityBenchmark
+from configs.classification_schema import ClassificationBenchmark
 from configs.compose import Printout, compose, parse, to_yaml
 from configs.explain_schema import ExplainConfig
 from configs.fields import settings
@@ -81,9 +82,12 @@ def test_the_commands_of_the_other_scripts_are_right() -> None:
     lines = [line for line in dict.fromkeys(fenced) if line.startswith(scripts)]
     schemas = {"explanations": ExplanationsBenchmark, "sanity": SanityBenchmark, "unlearning": UnlearningBenchmark}
     assert {line.split()[2] for line in lines} >= set(schemas)
+    schemas["classification"] = ClassificationBenchmark
     for line in lines:
         script, *words = shlex.split(line)[1:]
         schema = schemas[words.pop(0)] if script == "benchmark.py" else OF_SCRIPT[script]
+        of_trainings = schema is ClassificationBenchmark
+        words = [word for word in words if not (of_trainings and "." in word.partition("=")[0])]
         assert dataclasses.is_dataclass(script_settings(schema, "", words))
 
 

@@ -1,89 +1,24 @@
-"""The driver of benchmark.py classification: killed, run twice at once, failing, and with folders of others."""
+"""The driver of benchmark.py classification: skipping, failing, killed, terminated, and run twice at once."""
 
 import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-import benchmark
-import callbacks.classification_driver as driver
 from callbacks.classification_claims import Claims
 from callbacks.classification_start import environment
-from tests.callbacks import stub_training
+from tests.callbacks.classification_calls import call, journal, launch, stub, table  # noqa: F401
 from tests.tiny_run import QUIET, TINY_DATA, TINY_PARTS, sound_scenes
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-STUB = [sys.executable, str(Path(__file__).with_name("stub_training.py"))]
-PLAN = ["classification", "data=sound_scenes", "wandb=disabled", "columns=accuracy", "report=false"]
-LAUNCH = (
-    "import sys, benchmark, callbacks.classification_driver as driver\n"
-    f"driver.training_program = lambda: {STUB!r}\n"
-    "sys.exit(benchmark.main(sys.argv[1:]))"
-)
-
-
-class Forked:
-    """A stub that is forked off the test, in the place of subprocess.Popen, which would import everything anew."""
-
-    def __init__(self, command, stdout, env, **more):
-        self.returncode = None
-        self.pid = os.fork()
-        if self.pid == 0:
-            code = 70
-            try:
-                os.dup2(stdout.fileno(), 1)
-                sys.stdout = os.fdopen(1, "w")
-                os.environ.update(env)
-                code = stub_training.main(command[len(STUB) :])
-                sys.stdout.flush()
-            finally:
-                os._exit(code)
-
-    def poll(self):
-        pid, status = os.waitpid(self.pid, os.WNOHANG) if self.returncode is None else (0, 0)
-        self.returncode = os.waitstatus_to_exitcode(status) if pid else self.returncode
-        return self.returncode
-
-
-@pytest.fixture(autouse=True)
-def _stub(monkeypatch, tmp_path):
-    monkeypatch.setattr(driver, "training_program", lambda: STUB)
-    places = {name: getattr(subprocess, name) for name in ("DEVNULL", "STDOUT", "TimeoutExpired")}
-    monkeypatch.setattr(driver, "subprocess", SimpleNamespace(Popen=Forked, **places))
-    monkeypatch.setenv("STUB_JOURNAL", str(tmp_path / "journal"))
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    monkeypatch.setattr(driver, "POLL", 0.02)
-
-
-def call(output, *more):
-    return benchmark.main([*PLAN, f"output={output}", *more])
-
-
-def launch(output, *more, code=LAUNCH, env=None):
-    command = [sys.executable, "-c", code, *PLAN, f"output={output}", *more]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True, env={**os.environ, **(env or {})}, **pipes)
-
-
-def journal(folder, word="start"):
-    lines = (folder / "journal").read_text().splitlines() if (folder / "journal").is_file() else []
-    return [line.split()[1] for line in lines if line.startswith(word)]
-
-
-def table(output):
-    """The result without what names its folder."""
-    text = json.dumps(json.loads((output / "classification.json").read_text())["sets"])
-    return json.loads(text.replace(str(output), "OUT"))
+pytestmark = pytest.mark.usefixtures("stub")
 
 
 def test_a_plan_is_trained_once_and_skipped_from_then_on(tmp_path, capsys):
@@ -205,71 +140,6 @@ def test_terminated_it_ends_its_trainings(tmp_path, monkeypatch):
     pid = int(re.search(r"pid (\d+)", (tmp_path / "journal").read_text())[1])
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-
-
-def test_a_run_of_other_settings_is_not_touched(tmp_path, capsys):
-    assert call(tmp_path / "out", "models=by_design") == 0
-    run = next((tmp_path / "out" / "sound_scenes_by_design").iterdir())
-    config = run / "config.yaml"
-    config.write_text(re.sub(r"learning_rate: \S+", "learning_rate: 0.5", config.read_text()))
-    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    assert call(tmp_path / "out", "models=by_design,black_box") == 1
-    shown = capsys.readouterr()
-    assert f"run_id={run.name}: {run} is a run of other settings" in shown.err
-    assert "| black_box | 1 |" in shown.out
-    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-
-
-def test_runs_of_another_version_are_recognised_or_left_out_by_name(tmp_path, capsys):
-    assert call(tmp_path / "out", "seeds=0,1", "models=by_design") == 0
-    older, foreign = sorted((tmp_path / "out" / "sound_scenes_by_design").iterdir())
-    text = (older / "config.yaml").read_text()
-    (older / "config.yaml").write_text(re.sub(r"  label_smoothing: 0.0\n", "", text))  # did not exist then
-    (foreign / "config.yaml").write_text((foreign / "config.yaml").read_text() + "teapot: 1\n")
-    capsys.readouterr()
-    assert call(tmp_path / "out", "seeds=0,1", "models=by_design") == 1
-    shown = capsys.readouterr()
-    assert f"warning: {foreign} is left out" in shown.err
-    assert "teapot" in shown.err
-    assert "was it written by another version?" in shown.err
-    assert "| by_design | 1 |" in shown.out
-    assert len(journal(tmp_path)) == 2
-
-
-def test_runs_made_elsewhere_are_collected(tmp_path, capsys):
-    more = ("models=by_design,post_hoc", "seeds=0,1", "jobs=2")
-    for part in (1, 2):
-        assert call(tmp_path / f"machine{part}", *more, f"shard={part}/2") == 0
-    assert len(journal(tmp_path)) == 6
-    assert set(Counter(journal(tmp_path)).values()) == {1}
-    for part in (1, 2):  # as if copied from another machine: what interpreters explain is not where it was
-        shutil.move(tmp_path / f"machine{part}", tmp_path / f"moved{part}")
-    assert call(tmp_path / "all", *more, "jobs=0", f"collect={tmp_path}/moved*") == 0
-    rows = table(tmp_path / "all")[0]["rows"]
-    assert [row["figures"]["accuracy"]["mean"] for row in rows] == pytest.approx([72.5, 52.5])
-    assert [row["finished"] for row in rows] == [2, 2]
-    shutil.copytree(tmp_path / "moved1", tmp_path / "moved3")
-    for path in (tmp_path / "moved3").glob("*/*/summary.json"):
-        path.write_text(path.read_text().replace('"test/accuracy": 0.', '"test/accuracy": 0.0'))
-    capsys.readouterr()
-    assert call(tmp_path / "all", *more, "jobs=0", f"collect={tmp_path}/moved*") == 0
-    assert "has the same settings and another score" in capsys.readouterr().err
-    assert call(tmp_path / "all", *more, "jobs=0", "collect=nowhere") == 2
-    assert "collect=nowhere: no such folder" in capsys.readouterr().err
-
-
-def test_columns_are_added_to_what_is_finished(tmp_path):
-    assert call(tmp_path / "out") == 0
-    assert call(tmp_path / "out", "columns=faithfulness") == 0
-    starts = [line for line in (tmp_path / "journal").read_text().splitlines() if line.startswith("start")]
-    assert len(starts) == 4
-    assert all("at 3" in line and "callbacks.faithfulness.enabled=true" in line for line in starts[2:])
-    row = table(tmp_path / "out")[0]["rows"][0]
-    assert row["figures"]["faithfulness"]["mean"] == pytest.approx(90)
-    assert row["figures"]["seconds"]["mean"] == pytest.approx(2.5)  # without the instrument's
-    assert call(tmp_path / "out", "columns=faithfulness") == 0
-    assert call(tmp_path / "out", "columns=accuracy") == 0  # those with more are taken
-    assert len([line for line in (tmp_path / "journal").read_text().splitlines() if line.startswith("start")]) == 4
 
 
 def test_trainings_stand_alone(monkeypatch):
