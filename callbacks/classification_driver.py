@@ -88,6 +88,7 @@ class Driver:
                 self._collect()
                 self._advance()
                 if self.pending or self.running:
+                    self.outlook.beats()
                     time.sleep(POLL)
         finally:
             self._stop()

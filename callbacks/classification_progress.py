@@ -14,6 +14,8 @@ from report.run_folder import RunFolder
 
 PARTS = ("seconds/fit", "seconds/test", "dictionary/seconds")
 """Entries of a summary of which the time of a training is made."""
+BEAT = 60.0
+"""Seconds after which something is said although nothing has ended."""
 
 
 class Outlook:
@@ -25,6 +27,7 @@ class Outlook:
         self.running: dict[Cell, tuple[float, RunFolder, float]] = {}
         self._seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         self._waiting: set[Cell] = set()
+        self._told_at = time.monotonic()
 
     def found(self, cell: Cell, folder: RunFolder) -> None:
         """Take a cell that was finished before, or by another process."""
@@ -59,6 +62,12 @@ class Outlook:
             self._waiting.add(cell)
             self._tell(f"{cell.title}: is trained by process {holder}", counted=False)
 
+    def beats(self) -> None:
+        """Say how far the running trainings are, where nothing has been said for a while."""
+        if time.monotonic() - self._told_at >= BEAT:
+            far = [f"{cell.title} {100 * _share(cell, folder):.0f} %" for cell, (_, folder, _) in self.running.items()]
+            self._tell("; ".join(far) or "waiting for other processes")
+
     @property
     def seconds_left(self) -> float | None:
         """Seconds until all is done, or None before anything is known."""
@@ -81,6 +90,7 @@ class Outlook:
         return max([sum(rest) / self.jobs, *rest]) if rest else 0.0
 
     def _tell(self, text: str, counted: bool = True, always: bool = False) -> None:
+        self._told_at = time.monotonic()
         if not (self.shown or always):
             return
         left = self.seconds_left if self.left else None

@@ -170,7 +170,7 @@ def test_real_trainings_killed_at_ten_moments_end_with_the_same_table(tmp_path, 
     said = whole.communicate(timeout=1200)[0]
     took = time.monotonic() - started
     assert whole.returncode == 0, said
-    killed_at_random(tmp_path, 10, lambda: launch(tmp_path / "killed", *more, code=code), longest=took / 2)
+    killed_at_random(tmp_path, 10, lambda: launch(tmp_path / "killed", *more, code=code), longest=took / 3)
     found, expected = table(tmp_path / "killed")[0], table(tmp_path / "whole")[0]
     for one, two in zip(found["rows"], expected["rows"], strict=True):
         del one["figures"]["seconds"], two["figures"]["seconds"]
