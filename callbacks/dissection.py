@@ -36,6 +36,18 @@ FAILED = "concepts_failed"
 """Figure that says whether the concepts of a point came from their source (0) or had to be replaced by labels (1)."""
 
 
+EARLY = 4
+"""Factor from one early point to the next, in batches."""
+
+
+def is_early(n_batches: int, total: int) -> bool:
+    """Whether a point is due after so many batches of the first epoch, of `total`: 1, 4, 16 ..., but not at its end."""
+    power = 1
+    while power < n_batches:
+        power *= EARLY
+    return power == n_batches < total
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """What a point is measured on, the same on all processes: clips, concepts, and what was wrong with these."""
@@ -93,15 +105,35 @@ class DissectionCallback(Instrument[Prepared]):
         probes = ProbeClips.choose(data_of(trainer), self.settings.n_clips, trainer.global_rank, trainer.world_size)
         return Prepared(probes, labels(probes, self.settings, self.run_folder))
 
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401 - what the step returned
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Measure early in the first epoch, where units change fastest; such a point is not logged as a metric."""
+        total = int(trainer.num_training_batches)
+        wanted = self.settings.early_steps and self.schedule.every_n_epochs > 0 and trainer.current_epoch == 0
+        if wanted and is_early(batch_idx + 1, total):
+            self.work_done += self.schedule.work_per_point
+            self._in_isolation(trainer, pl_module, 0, lambda: self._early(trainer, pl_module, (batch_idx + 1) / total))
+
+    def _early(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: float) -> None:
+        found: list[Prepared] = []
+        self.agreed(trainer, lambda: found.append(self.measure(trainer, module, 0)))
+        self.agreed(trainer, lambda: self.publish(trainer, module, epoch, found[0]))
+
     def publish(
-        self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, found: Prepared
+        self, trainer: pl.Trainer, module: pl.LightningModule, epoch: float, found: Prepared
     ) -> Mapping[str, float]:
         """Dissect the model as it is now, compare it with the point before, write both down."""
         shards = Shards(trainer)
         return shards.together(lambda: self._point(trainer, module, epoch, found, shards))
 
     def _point(
-        self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, found: Prepared, shards: Shards
+        self, trainer: pl.Trainer, module: pl.LightningModule, epoch: float, found: Prepared, shards: Shards
     ) -> Mapping[str, float]:
         found = self.with_concepts(found, shards)
         result = self.dissected(module, found, shards)
@@ -134,7 +166,7 @@ class DissectionCallback(Instrument[Prepared]):
         return dissected(module, self._known_taps(), found.probes, found.concepts, self.settings, gather)  # type: ignore[arg-type]
 
     def written(
-        self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int, found: Prepared, result: Dissection
+        self, trainer: pl.Trainer, module: pl.LightningModule, epoch: float, found: Prepared, result: Dissection
     ) -> dict[str, float]:
         """Write down a point and return its figures (first process only)."""
         before_epoch, before = earlier_point(self.run_folder, epoch)
@@ -147,7 +179,7 @@ class DissectionCallback(Instrument[Prepared]):
         point = point_of(epoch, figures, drifts, found.trouble)
         front_end: Any = module.front_end
         write_gallery(self.run_folder, reports, found.probes, result.concepts.names, self.settings, front_end, point)
-        if self.settings.units_shown:
+        if self.settings.units_shown and epoch >= 1:
             count = self.settings.units_shown
             tables = unit_tables(
                 point_name(epoch),

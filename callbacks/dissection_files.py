@@ -21,9 +21,9 @@ END = "end"
 """Name of the last point, in place of the epoch's number."""
 
 
-def point_name(epoch: int) -> str:
-    """Return the name of the point after epoch number `epoch`."""
-    return f"epoch_{epoch:04d}"
+def point_name(epoch: float) -> str:
+    """Return the name of the point after epoch number `epoch`, or after a part of the first."""
+    return f"epoch_{int(epoch):04d}" if epoch >= 1 else f"epoch_{epoch:.6f}"
 
 
 def write_lines(folder: Path, name: str, reports: Iterable[UnitReport]) -> Path:
@@ -51,18 +51,18 @@ def read_lines(path: Path) -> list[UnitReport]:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
 
 
-def earlier_point(folder: Path, epoch: int) -> tuple[int, list[UnitReport]]:
+def earlier_point(folder: Path, epoch: float) -> tuple[float, list[UnitReport]]:
     """Return number and records of the last point before an epoch; 0 and none at the first.
 
     Points of a training that went on further before it was resumed are not looked at.
     """
-    found = {int(path.stem.rpartition("_")[2]): path for path in (folder / FOLDER).glob("epoch_[0-9]*.jsonl")}
-    before = max((number for number in found if number < epoch), default=0)
+    found = {float(path.stem.rpartition("_")[2]): path for path in (folder / FOLDER).glob("epoch_[0-9]*.jsonl")}
+    before = max((number for number in found if number < epoch - 1e-6), default=0.0)
     return before, read_lines(found[before]) if before else []
 
 
 def with_history(
-    reports: Iterable[UnitReport], before: Sequence[UnitReport], epoch: int, overlaps: Mapping[str, float]
+    reports: Iterable[UnitReport], before: Sequence[UnitReport], epoch: float, overlaps: Mapping[str, float]
 ) -> list[UnitReport]:
     """Return records that know what the unit was at the points before, and this one as the last."""
     known = {report.key: report.history for report in before}
@@ -77,7 +77,7 @@ def with_history(
 
 
 def point_of(
-    epoch: int,
+    epoch: float,
     figures: Mapping[str, Mapping[str, float]],
     drifts: Mapping[str, Drift],
     problem: str = "",

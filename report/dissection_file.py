@@ -35,13 +35,13 @@ class Point:
     """One point of the training.
 
     Attributes:
-        epoch: number from 1.
+        epoch: number from 1, or the part of the first epoch that had passed.
         figures: figure -> layer -> value.
         problem: why the names of this point are missing or from another source; empty if all went well.
         end: whether it was measured after the training, on the checkpoint that was chosen.
     """
 
-    epoch: int
+    epoch: float
     figures: Mapping[str, Mapping[str, float | None]]
     problem: str = ""
     end: bool = False

@@ -38,7 +38,7 @@ class Row:
     Attributes:
         strategy: experiment.
         layer: dotted path.
-        epoch: from 1.
+        epoch: from 1, or the part of the first that had passed.
         end: whether it is the checkpoint that was chosen.
         runs: how many were averaged.
         clips: of the probe set, of all runs together.
@@ -48,7 +48,7 @@ class Row:
 
     strategy: str
     layer: str
-    epoch: int
+    epoch: float
     end: bool
     runs: int
     clips: int
@@ -62,7 +62,7 @@ class StrategyRun:
 
     strategy: str
     layers: tuple[str, ...]
-    points: tuple[tuple[int, bool, str, dict[str, float]], ...]
+    points: tuple[tuple[float, bool, str, dict[str, float]], ...]
     clips: int
     accuracy: float
 

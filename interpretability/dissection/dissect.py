@@ -54,6 +54,14 @@ def dissect(
         found = dissect(model, "auto", clips, one_hot(targets, class_names))
         names = found.layers["blocks.2"].names
 
+        An AST of `transformers`, whose tokens are two for the clip, then `rows` rows of patches on the frequency axis:
+        layer = "audio_spectrogram_transformer.layernorm"
+        tokens = {layer: Axes(units=2, time=1, leading=2, bins=rows)}
+        found = dissect(ast, [layer], clips, concepts, axes=tokens, run=lambda b: ast(input_values=mels(b.waveform)))
+
+        PANNs' CNN14, whose maps have time before frequency:
+        found = dissect(cnn14, ["conv_block3"], clips, concepts, axes={"conv_block3": Axes(units=1, time=2)})
+
     Args:
         model: any network.
         layers: dotted paths, or "auto" for the last three resolutions of its maps.

@@ -162,7 +162,7 @@ def event_of(before: UnitReport, after: UnitReport) -> str | None:
     return "lost" if after.label is None else "renamed"
 
 
-def settled(overlaps: Sequence[float | None], epochs: Sequence[int], least: float = SETTLED) -> int | None:
+def settled(overlaps: Sequence[float | None], epochs: Sequence[float], least: float = SETTLED) -> float | None:
     """Return the epoch since which every overlap with the point before is at least `least`; None if the last is not.
 
     Args:

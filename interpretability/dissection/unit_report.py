@@ -143,9 +143,12 @@ class Ablation:
 
 @dataclass(frozen=True)
 class HistoryPoint:
-    """The unit at an earlier point of the training; `overlap` is that of its top clips with the point before."""
+    """The unit at an earlier point of the training; `overlap` is that of its top clips with the point before.
 
-    epoch: int
+    `epoch` is a number from 1, or the part of the first epoch that had passed.
+    """
+
+    epoch: float
     label: str | None
     auprc: float | None
     overlap: float | None
@@ -213,7 +216,7 @@ class UnitReport:
     edits: Mapping[str, EditCurve] | None = None
     ablation: Ablation | None = None
     history: tuple[HistoryPoint, ...] = ()
-    settled: int | None = None
+    settled: float | None = None
 
     @property
     def key(self) -> str:

@@ -183,7 +183,7 @@
         "li",
         { class: label === null ? "unnamed" : "" },
         bdi(name),
-        el("small", {}, start === end ? ` epoch ${start}` : ` epochs ${start} to ${end}`),
+        el("small", {}, start === end ? ` epoch ${short(start)}` : ` epochs ${short(start)} to ${short(end)}`),
       );
     return el("ol", { class: "names-over-time" }, ...spans.map(item));
   };

@@ -49,7 +49,8 @@ def run(output: Path, cache: Path, *more: str) -> Path:
     return Path(train(compose(arguments))["run"])
 
 
-PLAIN = ("callbacks.dissection.enabled=true", "callbacks.dissection.k=6")
+ENABLED = ("callbacks.dissection.enabled=true", "callbacks.dissection.k=6")
+PLAIN = (*ENABLED, "callbacks.dissection.early_steps=false")
 ON = (*PLAIN, "callbacks.dissection.on_error=raise")
 QUICK = (
     *("callbacks.dissection.descriptors=false", "callbacks.dissection.tuning=false"),
@@ -67,6 +68,32 @@ def dissected(tmp_path_factory, cache):
         "callbacks.dissection.word_controls=none",
         "callbacks.dissection.ablated_units=2",
     )
+
+
+def test_early_points_are_written_and_change_nothing(tmp_path, cache):
+    more = ("trainer.max_epochs=1", "data.batch_size=8")
+    on = (*ENABLED, *QUICK, "callbacks.dissection.on_error=raise")
+    without = run(tmp_path / "without", cache, *more)
+    early = run(tmp_path / "early", cache, *on, "callbacks.dissection.layers=[backbone.blocks.2,bottleneck]", *more)
+    found = load_units(early)
+    moments = [1 / 6, 4 / 6, 1, 1]  # 48 clips in batches of 8
+    assert [point.epoch for point in found.points] == pytest.approx(moments)
+    assert [path.name for path in sorted((early / "dissection").glob("epoch*"))] == [
+        *("epoch_0.166667.jsonl", "epoch_0.666667.jsonl", "epoch_0001.jsonl"),
+    ]
+    histories = [[point["epoch"] for point in one["history"]] for one in found.units]
+    assert pytest.approx(moments[:3], abs=1e-5) in histories
+    assert found.points[1].figures["overlap"]["bottleneck"] is not None
+    one, two = (read_checkpoint(folder / "checkpoints" / "last.ckpt") for folder in (early, without))
+    assert all(torch.equal(one["state_dict"][name], two["state_dict"][name]) for name in two["state_dict"])
+    assert str(one["optimizer_states"]) == str(two["optimizer_states"])
+    watched, silent = columns(early), columns(without)
+    assert {name: watched[name] for name in silent} == silent
+
+
+@pytest.mark.parametrize(("total", "expected"), [(1, []), (2, [1]), (5, [1, 4]), (16, [1, 4]), (70, [1, 4, 16, 64])])
+def test_early_batches_lie_a_factor_apart(total, expected):
+    assert [n for n in range(1, total + 1) if dissection.is_early(n, total)] == expected
 
 
 def columns(folder):

@@ -13,7 +13,14 @@ from train import InterruptedRunError, train
 __all__ = ["_interrupts_as_before"]  # a fixture
 
 DISSECTION = (
-    *("enabled=true", "on_error=raise", "k=6", "every_n_epochs=1", "layers=[backbone.blocks.2,bottleneck]"),
+    *(
+        "enabled=true",
+        "on_error=raise",
+        "k=6",
+        "every_n_epochs=1",
+        "early_steps=false",
+        "layers=[backbone.blocks.2,bottleneck]",
+    ),
     *("descriptors=false", "tuning=false", "edits=false", "ablated_units=0"),
 )
 
