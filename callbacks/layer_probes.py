@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 
 from callbacks.instrument import Instrument
 from callbacks.layer_probes_measure import LABEL, Baseline
+from callbacks.layer_probes_moves import moves_of
 from callbacks.layer_probes_run import baseline, end, point
 from callbacks.layer_probes_subject import ProbeInput, Subject, clips_input, latents_input, subject_of
 from callbacks.layer_probes_wandb import end_entries
@@ -47,12 +48,14 @@ class LayerProbesCallback(Instrument[ProbeInput | None]):
         """Find the layers, whose names are in the metrics; say which have no clock.
 
         Raises:
-            InputError: A layer that does not exist, or none with a time axis.
+            InputError: A layer that does not exist, or none with a time axis; a latent to be moved that does not exist.
         """
         self.folder = self.folder or Path(trainer.default_root_dir)
         if stage != "fit" or self.subject is not None:
             return
         self.subject = subject_of(pl_module, self.settings.layers)
+        if isinstance(pl_module, WaveGANTraining) and self.settings.causes and self.settings.bases:
+            moves_of(pl_module, self.settings.bases, self.settings.moved, self.settings.protocols)
         if trainer.is_global_zero:
             for reason in self.subject.unheard.values():
                 print(f"layer_probes: {reason}; it is left out")

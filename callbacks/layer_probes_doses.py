@@ -28,9 +28,12 @@ WORDS, SYLLABLE = 24, 0.25
 """Synthetic words of two syllables, and the length of one in seconds."""
 AS_IS = {"gain": 0.0, "pitch": 0.0, "tempo": 1.0, "noise": 0.0, "high_pass": 0.0}
 """Family of edits -> dose at which the clip is as it was; others end there (low_pass) or have none (0)."""
-UNITS = {"gain": "dB", "pitch": "semitones", "tempo": "times as long", "noise": "noise over clip", "low_pass": "Hz"} | {
-    "high_pass": "Hz"
+UNITS = {
+    **{"gain": "dB", "pitch": "semitones", "tempo": "times as long", "noise": "noise over clip"},
+    **{"low_pass": "kHz", "high_pass": "kHz"},
 }
+UNHANDLED = ("gain", "noise", "reversal")
+"""Edits that leave no traces of handling; their shams move the clip in time, which changes any series over time."""
 Row = dict[str, Any]
 
 
@@ -68,15 +71,16 @@ def clips_of(given: ProbeInput, rate: int) -> Tensor:
     return torch.cat([fitted(given.given[i : i + 1, : int(given.length[i])], n) for i in loud])
 
 
-def edited(clips: Tensor, rate: int) -> Iterator[tuple[str, Tensor, Tensor, Tensor, int]]:
+def edited(clips: Tensor, rate: int) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None, int]]:
     """Yield family, doses (S,), clips (K, S, N) with them, handled without them, and the place of the clip as it is."""
     for family, group in groupby(sorted(usual_edits(rate / 8, rate), key=lambda edit: edit.family), _family):
         edits = list(group)
-        values = [_dose(edit) for edit in edits] + [AS_IS.get(family, rate / 2 if family == "low_pass" else 0.0)]
+        values = [_dose(edit) for edit in edits] + [AS_IS.get(family, rate / 2000 if family == "low_pass" else 0.0)]
         order = sorted(range(len(values)), key=lambda i: values[i], reverse=family == "low_pass")
         changed, handled = ([*(getattr(e, how)(clips, rate) for e in edits), clips] for how in ("change", "sham"))
         sounds, sham = (torch.stack([those[i] for i in order], dim=1) for those in (changed, handled))
-        yield family, torch.tensor([values[i] for i in order]), sounds, sham, order.index(len(edits))
+        doses = torch.tensor([values[i] for i in order])
+        yield family, doses, sounds, None if family in UNHANDLED else sham, order.index(len(edits))
 
 
 def _family(edit: Edit) -> str:
@@ -84,7 +88,9 @@ def _family(edit: Edit) -> str:
 
 
 def _dose(edit: Edit) -> float:
-    """Noise is told as its amplitude over the clip's, so that none is 0."""
+    """Noise is told as its amplitude over the clip's, so that none is 0, and cutoffs in kHz."""
+    if edit.family in ("low_pass", "high_pass"):
+        return edit.dose / 1000
     return 10 ** (-edit.dose / 20) if edit.family == "noise" else edit.dose
 
 

@@ -28,6 +28,7 @@ def duration_rows(subject: Subject, now: Hearing, targets: Targets) -> list[dict
     """
     rate = subject.sample_rate
     truth = duration(envelope(now.sound.float(), now.length, rate))
+    inside = targets.section != int(Section.PAST_END)
     rows: list[dict[str, Any]] = []
     for path in subject.layers:
         clock = subject.clocks[path]
@@ -37,7 +38,8 @@ def duration_rows(subject: Subject, now: Hearing, targets: Targets) -> list[dict
             continue
         for name, curve in envelopes(now.series[path], clock, rate, targets.section_seconds).items():
             try:
-                fit = duration_regression(lasting(curve, targets), truth)
+                found = lasting(curve, targets.section_seconds, inside, targets.section == int(Section.SILENCE))
+                fit = duration_regression(found, truth)
             except InputError as error:
                 rows.append({"layer": path, "envelope": name, "unheard": str(error)})
             else:
@@ -45,16 +47,21 @@ def duration_rows(subject: Subject, now: Hearing, targets: Targets) -> list[dict
     return rows
 
 
-def lasting(curve: Tensor, targets: Targets) -> Tensor:
-    """Return the seconds (N,) that clips last in a curve (N, P) on the frames of the sections; NaN without silence."""
-    inside = (targets.section != int(Section.PAST_END)) & curve.isfinite()
-    silent = (targets.section == int(Section.SILENCE)) & inside
-    rest = curve.double().where(silent, torch.nan).nanmedian(dim=1, keepdim=True).values
-    away = (curve.double() - rest).abs().where(inside, torch.nan)
+def lasting(curve: Tensor, seconds: Tensor, inside: Tensor, silent: Tensor) -> Tensor:
+    """Return the seconds (N,) that clips last in a curve (N, P); NaN where a clip has no silence.
+
+    Args:
+        curve: what a layer does at each point.
+        seconds: where the points lie (N, P).
+        inside: points of the clip (N, P) bool.
+        silent: those of its silence.
+    """
+    known = inside & curve.isfinite()
+    rest = curve.double().where(silent & known, torch.nan).nanmedian(dim=1, keepdim=True).values
+    away = (curve.double() - rest).abs().where(known, torch.nan)
     top = away.nan_to_num(0.0).amax(dim=1, keepdim=True)
     loud = away >= SHARE * top
-    at = targets.section_seconds
-    first = at.where(loud, torch.inf).amin(dim=1)
-    last = at.where(loud, -torch.inf).amax(dim=1)
-    step = float((at[:, 1:] - at[:, :-1]).median())
+    first = seconds.where(loud, torch.inf).amin(dim=1)
+    last = seconds.where(loud, -torch.inf).amax(dim=1)
+    step = float((seconds[:, 1:] - seconds[:, :-1]).median())
     return (last - first + step).where((top[:, 0] > 0) & rest[:, 0].isfinite(), torch.nan)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from callbacks.layer_probes_subject import LATENT_SEED
 from configs.errors import InputError
+from configs.layer_probes_schema import FEWEST_BASES
 from interpretability.layers.protocols import PROTOCOLS
 from models.gan_codes import OneHotCodes
 from models.wavegan_training import WaveGANTraining
@@ -18,8 +19,6 @@ FIRST = 4
 """Latents that are moved where a generator has no codes."""
 MOST = 8
 """Codes that are moved at most."""
-FEWEST = 8
-"""Starting points without which nothing is moved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +58,8 @@ def moves_of(model: WaveGANTraining, count: int, wanted: Sequence[int], protocol
     Raises:
         InputError: A latent that does not exist, too few starting points, a protocol that the model is too small for.
     """
-    if count < FEWEST:
-        raise InputError(f"callbacks.layer_probes.bases={count} must be 0 or at least {FEWEST}")
+    if count < FEWEST_BASES:
+        raise InputError(f"callbacks.layer_probes.bases={count} must be 0 or at least {FEWEST_BASES}")
     n_codes = 0 if model.codes is None else model.codes.n_variables
     bases, _ = model.latents(count, random=torch.Generator().manual_seed(LATENT_SEED + 1))
     free = tuple(range(n_codes, model.settings.latents))
@@ -84,7 +83,7 @@ def _published(model: WaveGANTraining, name: str, wanted: Sequence[int], count: 
     if len(wanted) == len(protocol.latents):
         protocol = protocol.of_latents(*wanted)
     n_codes = 0 if model.codes is None else model.codes.n_variables
-    bases = protocol.starting_points(model.settings.latents, LATENT_SEED, max(count, FEWEST)).to(model.device)
+    bases = protocol.starting_points(model.settings.latents, LATENT_SEED, count).to(model.device)
     if model.codes is not None:  # codes are 0, as in the papers, or where the protocol has none, as in training
         drawn = model.codes.of(model.codes.draw(len(bases), torch.Generator().manual_seed(LATENT_SEED)))
         bases[:, :n_codes] = 0.0 if protocol.codes else drawn.to(bases)

@@ -1,5 +1,6 @@
 """Items that the report draws and plays: the series of each layer on the sound's clock, its copy, its properties."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from callbacks.layer_probes_durations import SLOWEST, lasting
 from callbacks.layer_probes_hearing import Hearing
 from callbacks.layer_probes_subject import ProbeInput, Subject
 from callbacks.media import write_wav
@@ -15,7 +17,8 @@ from interpretability.acoustics.envelope import duration, envelope
 from interpretability.acoustics.formants import formants
 from interpretability.acoustics.pitch import PitchSettings, pitch
 from interpretability.layers.artefact_tones import artefact_tones, standing, suspect_pitch
-from interpretability.layers.carried import measured_on_layer
+from interpretability.layers.carried import measured_on_layer, too_slow
+from interpretability.layers.correlation import envelopes
 from interpretability.layers.listening_copy import listening_copy
 from interpretability.layers.time_base import TimeBase
 from report.array_file import file_name
@@ -23,6 +26,8 @@ from report.layer_pages_file import SOUNDS
 
 POINTS = 400
 """Points of a drawn series; of a longer one, the lowest and highest value in each of so many stretches."""
+SILENT = 10 ** (-35 / 20)
+"""Share of the sound's loudest level from which down it is silent."""
 CEILING = 5500.0
 """Highest formant sought, in Hz."""
 
@@ -64,9 +69,8 @@ def _item(
             entry["problem"] = str(error)
         if "file" in entry:
             entry["read"] = {
-                name: _read(name, series[None], clock, rate, length, tones[path])
-                for name in ("f0", "f1", "f2", "f3", "duration")
-            }
+                name: _read(name, series[None], clock, rate, length, tones[path]) for name in ("f0", "f1", "f2", "f3")
+            } | {"duration": _lasting(series[None], clock, rate, sound[None])}
         layers.append(entry)
     labels = given.labels
     label = "" if labels is None or labels.ndim != 1 else given.label_names[int(labels[position])]
@@ -97,8 +101,6 @@ def _drawn(series: Tensor, clock: TimeBase, rate: int) -> dict[str, Any]:
 
 def _read(name: str, series: Tensor, clock: TimeBase, rate: int, length: int, tones: Sequence[Any]) -> dict[str, Any]:
     """A property measured on the layer itself, as if it were the sound, or why it cannot be."""
-    if name == "duration" and clock.rate(rate) < 20:
-        return {"unheard": f"the layer has {clock.rate(rate):g} steps per second, and 20 are needed"}
     found = measured_on_layer(
         series, clock, rate, length, name, lambda sound: torch.tensor([[_property(sound, name, rate)]])
     )
@@ -107,6 +109,18 @@ def _read(name: str, series: Tensor, clock: TimeBase, rate: int, length: int, to
     value = float(found.values[0, 0])
     suspect = name == "f0" and bool(suspect_pitch(torch.tensor(value), tones))
     return {"value": value, "suspect": suspect}
+
+
+def _lasting(series: Tensor, clock: TimeBase, rate: int, sound: Tensor) -> dict[str, Any]:
+    """How long the sound (1, S) lasts in a layer, by the layer's level in the sound's own silence."""
+    if reason := too_slow(clock, rate, rate=SLOWEST):
+        return {"unheard": reason}
+    level = envelope(sound, torch.tensor([sound.shape[1]]), rate)
+    values = level.values.nan_to_num(0.0)
+    silent = values < SILENT * values.amax()
+    curve = list(envelopes(series, clock, rate, level.seconds.double()).values())[-1]  # of a fast layer its ripple
+    seconds = float(lasting(curve, level.seconds.double(), torch.ones_like(silent), silent)[0])
+    return {"value": seconds} if math.isfinite(seconds) else {"unheard": "the sound has no silence to compare with"}
 
 
 def _property(sound: Tensor, name: str, rate: int) -> float:

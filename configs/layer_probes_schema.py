@@ -14,6 +14,8 @@ PROPERTIES = (
 """Properties of a sound over time that layers can be compared with."""
 PROTOCOLS = ("frication", "general", "reduplication", "reduplication_both_ways", "features", "lexical")
 """Published sweeps, as `interpretability.layers.protocols` has them."""
+FEWEST_BASES = 8
+"""Starting points of a sweep at least."""
 MOST = 512
 """Clips of a probe set at most: more would cost more than they say."""
 
@@ -52,6 +54,8 @@ class LayerProbesConfig(CallbackConfig):
         yield from super().problems()
         yield from at_least(self, "callbacks.layer_probes", 1, ("n_clips", "draws", "end_draws"))
         yield from at_least(self, "callbacks.layer_probes", 0, ("every_n_epochs", "shown", "bases"))
+        if 0 < self.bases < FEWEST_BASES:
+            yield f"callbacks.layer_probes.bases={self.bases} must be 0 or at least {FEWEST_BASES}"
         if self.n_clips > MOST:
             yield f"callbacks.layer_probes.n_clips={self.n_clips} must be at most {MOST}"
         for name in self.properties:

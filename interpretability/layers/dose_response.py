@@ -14,6 +14,9 @@ from configs.errors import InputError
 from interpretability.layers.effects import DoseEffect, Estimate, dose_effect, estimate
 from interpretability.layers.series import Reduction, SeriesCapture
 
+LEAST = 1e-4
+"""Share of a layer's level that it has to change by for a comparison with the sham: less is rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class DoseResponse:
@@ -79,7 +82,8 @@ def dose_response(
         if layer in control:
             handled = _distance(control[layer].double(), values[:, reference : reference + 1])
             moved = distance[:, -1]
-            beside = estimate((moved - handled[:, -1]) / moved.where(moved > 0, torch.nan), draws, seed)
+            least = LEAST * values[:, reference].square().mean(dim=-1).sqrt()
+            beside = estimate((moved - handled[:, -1]) / moved.where(moved > least, torch.nan), draws, seed)
         found.append(DoseResponse(layer, level, dose_effect(distance, doses, draws, seed), beside))
     return found
 

@@ -178,7 +178,10 @@ def test_doses_are_answered_by_the_layer_that_hears_them_and_not_by_the_deaf_one
     assert loud["share"][0][3] == 0
     assert loud["share"][0][5] == pytest.approx(10 ** (12 / 20) - 1, rel=0.05)
     assert loud["share"][0] == pytest.approx(loud["untrained_share"][0], rel=1e-4)  # a share knows no gain
-    assert loud["against_sham"][0] > 0.5
+    assert loud["against_sham"] is None
+    assert abs(found["low_pass"]["loud"]["against_sham"][0]) < 0.05  # the sham is as loud, and loud hears no more
+    assert found["tempo"]["deaf"]["against_sham"][0] != found["tempo"]["deaf"]["against_sham"][0]
+    assert next(row for row in rows if row["name"] == "low_pass")["doses"] == [4, 2, 1, 0.5]
     assert found["low_pass"]["loud"]["level"]["curve"][0][0] > found["low_pass"]["loud"]["level"]["curve"][0][-1]
     assert all(value == 0 for row in rows for value in found[row["name"]]["deaf"]["change"]["curve"][0])
     assert all(layer["level"]["slope"][1] != layer["level"]["slope"][1] for layer in found["tones"].values())
@@ -255,6 +258,8 @@ def test_codes_go_from_one_category_to_the_next_and_bits_from_0_to_1():
         moves_of(model(BinaryCodes(2)), 8, [], ["frication"])
     with pytest.raises(InputError, match="bases=4 must be 0 or at least 8"):
         moves_of(model(BinaryCodes(2)), 4, [])
+    with pytest.raises(CommandError, match=r"bases=4 must be 0 or at least 8"):
+        compose(["callbacks.layer_probes.bases=4"])
     with pytest.raises(CommandError, match=r"protocols: fricative must be one of frication"):
         compose(["callbacks.layer_probes.protocols=[fricative]"])
 

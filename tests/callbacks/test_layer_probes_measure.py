@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from callbacks.layer_probes_hearing import Hearing
+from callbacks.layer_probes_hearing import Hearing, hear
 from callbacks.layer_probes_measure import Baseline, measured
 from callbacks.layer_probes_run import baseline, heard_now, point
 from callbacks.layer_probes_sections import section_rows
@@ -20,6 +20,7 @@ from configs.compose import compose
 from configs.errors import CommandError, InputError
 from configs.layer_probes_schema import LayerProbesConfig
 from interpretability.isolation import isolated
+from interpretability.layers.capture import LayerCapture
 from interpretability.layers.probe_score import grouped_folds
 from interpretability.layers.time_base import TimeBase
 from models.black_box import BlackBoxClassifier
@@ -71,6 +72,21 @@ def test_the_untrained_twin_has_other_weights_and_the_statistics_of_its_own_maps
     features = twin.analyse(given.given, given.length).features
     assert float(twin.backbone.input_norm.running_mean[0]) == pytest.approx(float(features.mean()), rel=1e-3)
     assert all(not part.training for part in twin.modules())
+
+
+def test_the_mean_of_z_scores_is_that_of_standardised_channels():
+    model, given = model_of().eval(), sounds(6)
+    subject = subject_of(model, [])
+    path = subject.layers[-1]
+    found = hear(subject, given, "zscored").series[path]
+    with torch.no_grad(), LayerCapture(model, [path], time_axes=subject.axes) as maps:
+        model(given.given, given.length)
+    flat = maps[path].double()
+    std, mean = torch.std_mean(flat, dim=(0, 2, 3), correction=0, keepdim=True)
+    alive = std[0, :, 0, 0] > 0
+    expected = ((flat - mean) / std)[:, alive].mean(dim=(1, 2))
+    assert torch.allclose(found.double(), expected, atol=1e-4)
+    assert not torch.allclose(found, hear(subject, given, "mean").series[path], atol=1e-2)
 
 
 def test_folds_of_a_probe_set_in_which_classes_take_turns_hold_all_classes():
@@ -129,7 +145,7 @@ def test_sections_are_told_apart_by_the_layer_that_does():
     object.__setattr__(targets, "section_seconds", seconds)
     level = torch.nn.functional.pad((kinds == 1).float(), (1, 1), mode="replicate")[:, :100]
     heard = Hearing({"knows": level, "noise": now.series["noise"]}, {}, now.input, now.sound, now.length)
-    rows = {(row["layer"], *row["pair"]): row["area"] for row in section_rows(subject, heard, targets)}
+    rows = {(row["layer"], *row["pair"]): row["area"] for row in section_rows(subject, heard, targets, heard)}
     assert rows["knows", "voiced", "fricative"][1] > 0.7
     assert rows["noise", "voiced", "fricative"][1] < 0.5 < rows["noise", "voiced", "fricative"][2]
 

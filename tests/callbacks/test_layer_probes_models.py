@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from configs.compose import compose
+from configs.errors import InputError
 from explain import main as explain
 from tests.test_resume import InterruptAt, same_run
 from tests.tiny_run import QUIET, TINY_DATA, TINY_PARTS, sound_scenes
@@ -47,9 +48,15 @@ def check_classifier(end: dict) -> None:
     assert len(end["copying"]["rows"]) == len(end["layers"])
 
 
-def test_twin_and_interpreter_of_a_black_box_are_probed(tmp_path, cache):
+def test_twin_and_interpreter_of_a_black_box_are_probed(tmp_path, cache, capsys):
     box = Path(train(compose(scenes(tmp_path, cache, "model.name=black_box")))["run"])
     check_classifier(end_of(box))
+    capsys.readouterr()
+    assert explain([f"run={box}", "what=layers", "overwrite=true", "layers=[head.1]"]) == 1
+    error = capsys.readouterr().err
+    assert "layer 'head.1'" in error
+    assert "choose an earlier layer" in error
+    assert error.count("\n") == 1
     more = ("model.name=post_hoc", "model.n_components=10", f"model.explains={box}")
     interpreter = Path(train(compose(scenes(tmp_path / "interpreter", cache, *more)))["run"])
     check_classifier(end_of(interpreter))
@@ -124,3 +131,10 @@ def test_an_interrupted_training_measures_what_a_whole_one_measures(tmp_path, ca
     for name in ("epoch_0001", "epoch_0002", "end"):
         one, two = (json.loads((run / "layers" / f"{name}.json").read_text()) for run in (whole, stopped))
         assert one | {"seconds": 0} == two | {"seconds": 0}, name
+
+
+def test_a_latent_that_does_not_exist_is_said_before_the_training(tmp_path, cache):
+    arguments = ["experiment=words_ciwgan", *WORDS, *ON, f"output={tmp_path}", f"data.cache_dir={cache}"]
+    with pytest.raises(InputError, match="latent 100 does not exist: the generator has 100"):
+        train(compose([*arguments, "run_id=a", "trainer.max_epochs=1", "callbacks.layer_probes.moved=[100]"]))
+    assert not list(tmp_path.glob("*/a/checkpoints/*"))
