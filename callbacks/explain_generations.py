@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from callbacks.benchmark_clips import data_of
+from callbacks.explanation_fid_heard import write_heard
 from callbacks.generation_files import record_of, write_generations
 from callbacks.generation_grid import grid_lines, paper_prior, paper_settings
 from callbacks.generation_result import UnitGenerations
@@ -29,6 +30,8 @@ LANES = f"{FOLDER}/lanes.csv"
 """Table of all settings of all units."""
 FEATURES = f"{FOLDER}/features.pt"
 """Features and latents of the chosen settings, as plain tensors."""
+INTERPRETED = 200
+"""Validation clips, half of them compared by the model's own interpretations with the others, where it has any."""
 
 
 def explain_generations(settings: ExplainConfig) -> list[str]:
@@ -68,6 +71,7 @@ def explain_generations(settings: ExplainConfig) -> list[str]:
     write_generations(output, END, found, ground, epoch)
     write_table(output / LANES, found, ground, epoch)
     write_features(output / FEATURES, found)
+    write_heard(output, ground, INTERPRETED, epoch, end=True)
     lines += [line_of(unit) for unit in found]
     lines += [line for unit in found for line in grid_lines(unit)] if paper else []
     lines.append(f"settings of all units: {output / LANES}")

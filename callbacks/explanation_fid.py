@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 
-from callbacks.explanation_fid_heard import HEARD, OTHER, heard_figures, heard_point
+from callbacks.explanation_fid_heard import HEARD, OTHER, interprets, write_heard
 from callbacks.explanation_fid_media import entries_of
 from callbacks.explanation_fid_point import Figures, Kept, figures_of, kept_of, refresh, score_names, search_all
 from callbacks.generation_files import point_name, write_generations
@@ -21,10 +21,8 @@ from callbacks.schedule import Schedule
 from callbacks.shards import Shards
 from configs.errors import InputError
 from models.classifier import AudioClassifier
-from models.nmf_bottleneck import NMFBottleneck
 from models.run_loading import load_run
 from report.generations_file import END
-from report.interpretations_file import save_interpretations
 
 if TYPE_CHECKING:
     from configs.explanation_fid_schema import ExplanationFidConfig
@@ -142,13 +140,8 @@ class ExplanationFid(Instrument[None]):
 
     def heard(self, ground: SearchGround, n_clips: int, epoch: int, end: bool = False) -> Figures:
         """Compare the model's own interpretations with real clips, where it has any; write it down."""
-        if not n_clips or not interprets(ground.network.module):
-            return {}
-        point = heard_point(ground, n_clips, epoch, end)
-        if not point["rows"]:
-            return {}
-        save_interpretations(self.run_folder, point)
-        return {f"heard/{name}": value for name, value in heard_figures(point).items()}
+        found = write_heard(self.run_folder, ground, n_clips, epoch, end)
+        return {f"heard/{name}": value for name, value in found.items()}
 
     def tell(self, skipped: Mapping[str, str], any_found: bool) -> None:
         """Say once why a unit is left out.
@@ -185,8 +178,3 @@ class ExplanationFid(Instrument[None]):
             ground = prepare_search(module, data_of(trainer), self.settings.generation)  # type: ignore[arg-type]
             self._ground = ground
         return ground
-
-
-def interprets(model: pl.LightningModule) -> bool:
-    """Whether a model's decisions are sums of components, which can be heard."""
-    return isinstance(getattr(model, "bottleneck", None), NMFBottleneck)

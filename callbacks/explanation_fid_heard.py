@@ -1,10 +1,13 @@
 """A model's own interpretations against real clips of a class and its clean sources, as points and figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from callbacks.generation_ground import SearchGround
 from callbacks.generation_own_parts import own_parts
+from models.nmf_bottleneck import NMFBottleneck
+from report.interpretations_file import save_interpretations
 
 KINDS = {
     "real": ("floor", "interpretation", "random_mask"),
@@ -14,6 +17,29 @@ KINDS = {
 HEARD = tuple(f"{against}/{kind}_distance" for against, kinds in KINDS.items() for kind in kinds)
 OTHER = "independent"
 """What stands before the figures of the independent network."""
+
+
+def interprets(model: object) -> bool:
+    """Whether a model's decisions are sums of components, which can be heard."""
+    return isinstance(getattr(model, "bottleneck", None), NMFBottleneck)
+
+
+def write_heard(folder: Path, ground: SearchGround, n_clips: int, epoch: int, end: bool) -> dict[str, float]:
+    """Compare interpretations with real clips and write the point into a run folder; return its means over classes.
+
+    A model without interpretations, or clips too few for any class, leave nothing and return nothing; arguments as
+    `heard_point`.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    if not n_clips or not interprets(ground.network.module):
+        return {}
+    point = heard_point(ground, n_clips, epoch, end)
+    if not point["rows"]:
+        return {}
+    save_interpretations(folder, point)
+    return heard_figures(point)
 
 
 def heard_point(ground: SearchGround, n_clips: int, epoch: int, end: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
     version: 1; epoch: number from 1; end: whether the chosen checkpoint was measured after the training
     split, n_clips, masks: what the masks act on; features: layer whose features are compared
     judge: name of the independent network, or null; judge_note: why there is none
+    left_out: names of classes with too few recordings
     rows: one for each class: {name, n, recordings: interpreted clips; n_real, real_recordings: clips they are compared
         with; energy: mean share of a clip that the interpretation keeps; own, judge: networks that hear them}
     own, judge (null without one): {real, stems (null where there are none)}, each with [value, low, high] or null

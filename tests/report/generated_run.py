@@ -105,5 +105,6 @@ def interpreted(folder, epochs=(1, 2, 4), stems=True, judge=True):
         point = {"epoch": epoch, "end": end, "split": "validation", "n_clips": 24, "masks": "magnitude",
                  "features": "backbone", "judge": "run twin" if judge else None,
                  "judge_note": "" if judge else "skipped: no independent network is configured",
+                 "left_out": [HOSTILE],
                  "rows": [interpretation_row(u, stems, judge) for u in range(4)]}  # fmt: skip
         save_interpretations(folder, point)
