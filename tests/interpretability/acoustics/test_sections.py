@@ -52,3 +52,11 @@ def test_a_clip_shorter_than_every_window_has_no_property() -> None:
     found = acoustic_properties(*batch(tone(200, 0.02)), RATE)
     assert all(track.values.isnan().all() for track in found.tracks.values())
     assert (found.sections == Section.PAST_END).all()
+
+
+def test_a_hiss_with_a_pitch_is_noise_where_hiss_comes_first():
+    rate, at = 8000, torch.arange(8000) / 8000
+    buzz = sum(torch.sin(2 * torch.pi * 100 * k * at + k * k) for k in range(20, 36))[None] / 30
+    measures = frame_measures(buzz, torch.tensor([8000]), rate)
+    assert (sections(measures)[0, 10:-10] == Section.VOICED).all()
+    assert (sections(measures, hiss_first=True)[0, 10:-10] == Section.FRICATIVE).all()

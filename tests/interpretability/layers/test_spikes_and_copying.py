@@ -76,6 +76,16 @@ def test_halves_are_aligned_to_fractions_of_a_step() -> None:
     assert float(one[0, 0, -1]) <= 0.1 * RATE
 
 
+def test_halves_of_items_with_starts_of_their_own() -> None:
+    ramps = torch.stack([CLOCK.positions(200), 2 * CLOCK.positions(200)])
+    starts = torch.tensor([[0.01, 0.2], [0.03, 0.25]], dtype=torch.float64)
+    one, two = halves(ramps, CLOCK, RATE, starts, 0.1)
+    assert one.shape == two.shape == (2, 1, int(0.1 * RATE / float(CLOCK.jump)) + 1)
+    assert torch.allclose(one[:, 0, 0], torch.tensor([1, 2]) * starts[:, 0] * RATE)
+    assert torch.allclose(two[:, 0, -1] - two[:, 0, 0], one[:, 0, -1] - one[:, 0, 0])
+    assert torch.allclose((two - one)[:, 0, 0], torch.tensor([1, 2]) * (starts[:, 1] - starts[:, 0]) * RATE)
+
+
 def test_copies_are_found_and_other_words_are_not() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv1d(1, 12, 65, 8, 32), nn.ReLU(), nn.AvgPool1d(16, 8, 4), nn.Conv1d(12, 1, 1))
