@@ -12,7 +12,7 @@ from scipy import stats
 from report.classification_columns import cell_figures, named_share
 from report.classification_markdown import markdown
 from report.classification_page import build_page
-from report.classification_statistics import Answers
+from report.classification_statistics import Answers, mean_average_precision
 from report.classification_table import FORMAT, CellResult, difference, tabulate
 from report.classification_text import csv_text
 from report.run_folder import RunFolder
@@ -152,3 +152,26 @@ def test_figures_of_a_run_come_from_its_files(tmp_path):
     assert named_share(tmp_path / "end.jsonl") == 0.5
     (tmp_path / "end.jsonl").write_text("{broken")
     assert named_share(tmp_path / "end.jsonl") is None
+
+
+def test_several_labels_are_compared_by_mean_average_precision():
+    random = np.random.default_rng(0)
+    target = (random.random((200, 3)) < 0.25).astype(float)
+    target[random.random((200, 3)) < 0.1] = -1  # not known
+    names = tuple(map(str, range(200)))
+
+    def of(model, noise, seed):
+        scores = target + np.random.default_rng(seed).normal(0, noise, target.shape)
+        found = Answers(names, scores, target)
+        figures = {"map": 100 * float(mean_average_precision(found, np.ones((1, 200)))[0])}
+        return CellResult("openmic", model, None, seed, "finished", figures=figures, answers=found, n_train=800)
+
+    cells = [of("by_design", 0.3, seed) for seed in (0, 1)] + [of("black_box", 1.5, seed) for seed in (0, 1)]
+    part = tabulate(cells, {("openmic", name): "" for name in ("by_design", "black_box")})["sets"][0]
+    assert part["metric"] == "map"
+    known = np.where(target >= 0, target, np.nan)
+    assert part["chance"] == pytest.approx(100 * np.nanmean(known, axis=0).mean())
+    (found,) = part["differences"]
+    assert found["mean"] == pytest.approx(found["clips"]["mean"])
+    assert 0 < found["clips"]["low"] < found["mean"] < found["clips"]["high"]
+    assert "| by_design | 2 | 200 |" in markdown({"sets": [part], "failed": []})
