@@ -35,6 +35,11 @@ def training_program() -> list[str]:
     return [sys.executable, found.origin]
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass
 class Training:
     """A process that trains a cell."""
@@ -67,7 +72,7 @@ class Driver:
         """Take the plan, what is there of it, who is told, and the command of a training (None: train.py)."""
         self.settings, self.runs, self.outlook = settings, runs, outlook
         self.program = list(program) if program is not None else training_program()
-        self.threads = settings.threads or max(1, len(os.sched_getaffinity(0)) // max(settings.jobs, 1))
+        self.threads = settings.threads or max(1, cores() // max(settings.jobs, 1))
         self.claims = Claims(runs.output / CLAIMS)
         self.pending = list(cells)
         self.running: list[Training] = []
