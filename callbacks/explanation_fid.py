@@ -13,7 +13,10 @@ from callbacks.explanation_fid_heard import HEARD, OTHER, interprets, write_hear
 from callbacks.explanation_fid_media import entries_of
 from callbacks.explanation_fid_point import Figures, Kept, figures_of, kept_of, refresh, score_names, search_all
 from callbacks.generation_files import point_name, write_generations
-from callbacks.generation_ground import SearchGround, prepare_search
+from callbacks.generation_ground import SearchGround, independent_network, prepare_search
+from callbacks.generation_network import network_of
+from callbacks.generation_priors import plan_prior
+from callbacks.generation_units import units_of
 from callbacks.instrument import Instrument
 from callbacks.listening_clips import data_of
 from callbacks.listening_media import log_pictures
@@ -26,6 +29,7 @@ from report.generations_file import END
 
 if TYPE_CHECKING:
     from configs.explanation_fid_schema import ExplanationFidConfig
+    from configs.generation_schema import GenerationConfig
 
 SEARCHED = "search_seconds"
 """Figure that says how long the full search at the end took, which is no part of the share of a training."""
@@ -68,7 +72,8 @@ class ExplanationFid(Instrument[None]):
         """Name the units and their figures, and count the work of a point.
 
         Raises:
-            InputError: A model that is no classifier.
+            InputError: A model that is no classifier, a unit that it does not have, or a prior or an independent
+                network that does not fit.
         """
         self.folder = self.folder or Path(trainer.default_root_dir)
         if stage != "fit" or self.units:
@@ -76,7 +81,9 @@ class ExplanationFid(Instrument[None]):
         if not isinstance(pl_module, AudioClassifier):
             raise InputError(f"callbacks.explanation_fid: a {type(pl_module).__name__} has no classes to search for")
         config = self.settings
-        self.units = tuple(config.generation.units or pl_module.class_names)
+        self.units = checked_units(pl_module, config.generation)
+        if trainer.is_global_zero and not self.judged:
+            print("explanation_fid: no independent network is configured; what it would judge is left out")
         work = len(self.searched) * config.latents * config.steps * config.lanes
         self.schedule = Schedule(config.every_n_epochs, work_per_point=work, work_limit=config.work_limit)
         names = score_names(self.judged)
@@ -173,8 +180,18 @@ class ExplanationFid(Instrument[None]):
         ground = self._ground
         learns = any(weight.requires_grad for weight in module.front_end.parameters())  # type: ignore[union-attr]
         if ground is None or learns or ground.network.module is not module:
-            if trainer.is_global_zero and ground is None and self.settings.generation.independent is None:
-                print("explanation_fid: no independent network is configured; what it would judge is left out")
             ground = prepare_search(module, data_of(trainer), self.settings.generation)  # type: ignore[arg-type]
             self._ground = ground
         return ground
+
+
+def checked_units(model: AudioClassifier[Any], settings: "GenerationConfig") -> tuple[str, ...]:
+    """Return the units of searches as typed, after a look at them, at the prior, and at the independent network.
+
+    Raises:
+        InputError: Something is not there or does not fit; better before the first epoch than after it.
+    """
+    plan = plan_prior(settings, model.front_end.config)
+    network = network_of(model, plan.n_samples, plan.kind, settings.features)
+    independent_network(network, settings)
+    return tuple(unit.key for unit in units_of(network, settings.units, settings.read_out))

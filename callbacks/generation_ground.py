@@ -69,15 +69,19 @@ def prepare_search(
     excerpts = held_out_excerpts(datamodule, network, settings.n_clips)
     prior = build_prior(plan, network, excerpts)
     check_prior(prior, network.sound, module.device)
-    other, judge = _independent(network, settings, independent)
+    other, judge = independent_network(network, settings, independent)
     note = "" if other else "skipped: no independent network is configured (independent=RUN)"
     return SearchGround(network, excerpts, prior, described(plan, excerpts), plan, settings, other, judge, note)
 
 
-def _independent(
-    network: Network, settings: GenerationConfig, given: AudioClassifier[Any] | None
+def independent_network(
+    network: Network, settings: GenerationConfig, given: AudioClassifier[Any] | None = None
 ) -> tuple[Network | None, str | None]:
-    """The judge as one that hears the same excerpts, and its name."""
+    """Return the judge as one that hears the same excerpts, and its name; None where there is none.
+
+    Raises:
+        InputError: A run that cannot be loaded, tells other classes apart, or has another front end.
+    """
     own = network.module
     if given is None and settings.independent is None:
         return None, None

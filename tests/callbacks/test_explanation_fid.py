@@ -249,6 +249,38 @@ def test_units_without_enough_excerpts_are_left_out_and_said_once(loaded, tmp_pa
         callback.on_validation_epoch_end(Fake(tmp_path, data, 2), opened.model)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"units": ["alarm", "bel"]}, "did you mean 'bell'"),
+        ({"units": ["bottleneck:99"]}, "has units 0 to 7 and no unit 99"),
+        ({"prior": "nowhere"}, "nowhere"),
+        ({"independent": "nowhere"}, "nowhere"),
+        ({"features": "backbone.blocks.17"}, "backbone.blocks.17"),
+    ],
+)
+def test_what_is_not_there_is_said_before_the_first_epoch(loaded, tmp_path, changed, said):
+    opened, data = loaded
+    config = ExplanationFidConfig(generation=GenerationConfig(**SEARCH | changed), **POINT)
+    with pytest.raises(InputError, match=said):
+        ExplanationFid(config, tmp_path).setup(Fake(tmp_path, data), opened.model, "fit")
+    assert hooks_of(opened.model) == 0
+
+
+def test_an_independent_network_judges_and_its_figures_are_logged(loaded, untrained_run, tmp_path):
+    opened, data = loaded
+    names, given = opened.class_names, {"data.n_val": 72, "model.name": "black_box"}
+    twin = untrained_run("twin", class_names=names, **given)
+    config = ExplanationFidConfig(generation=GenerationConfig(**SEARCH, independent=str(twin)), **POINT)
+    callback = ExplanationFid(config, tmp_path)
+    callback.setup(Fake(tmp_path, data), opened.model, "fit")
+    callback.on_validation_epoch_end(Fake(tmp_path, data), opened.model)
+    assert 0 <= callback.values["alarm/recognised"] <= 1
+    assert math.isfinite(callback.values["alarm/transfer"])
+    assert 0 <= callback.values["recognised_ceiling"] <= 1
+    assert load_points(tmp_path)[0].units[0]["judge"] == "run twin"
+
+
 def test_work_is_counted_in_latent_steps_and_limits_the_points(loaded, tmp_path):
     opened, data = loaded
     callback = instrument(tmp_path, n_units=1, work_limit=20)

@@ -29,7 +29,7 @@ def test_two_processes_have_the_points_of_one(tmp_path):
 
 @pytest.mark.slow
 def test_an_error_on_the_first_process_skips_the_point_on_both(tmp_path):
-    more = ("callbacks.explanation_fid.on_error=warn", "callbacks.explanation_fid.generation.units=[nothing]")
+    more = ("callbacks.explanation_fid.on_error=warn", "callbacks.explanation_fid.generation.least=60")
     run = train_on_two(tmp_path, *ON, *more, "callbacks.listening.enabled=false")
     assert not load_points(run)
     assert json.loads((run / "summary.json").read_text())["epochs"] == 2
