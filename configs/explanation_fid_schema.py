@@ -16,11 +16,11 @@ class ExplanationFidConfig(CallbackConfig):
     """Units, prior, reference and judge of all searches, and the settings of the full search after the training."""
     every_n_epochs: int = 30
     """Epochs between two points; before the first of them also epochs 1, 2, 4, 8 ... 0 searches at the end only."""
-    n_units: int = 4
+    n_units: int = 3
     """Units searched at a point of the training, the first of generation.units; the end takes all. 0 takes all."""
-    latents: int = 8
+    latents: int = 6
     """Examples of each unit at a point; later points go on from those of the one before."""
-    steps: int = 8
+    steps: int = 10
     """Steps of the search at a point."""
     lanes: int = 1
     """Settings tried at a point: the one chosen at the point before, then others of the full search in turn."""
