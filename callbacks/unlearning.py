@@ -95,6 +95,7 @@ class Unlearning:
             "figures": list(effect.before.figures),
             "classes": [{"name": name, **row} for name, row in zip(self.run.class_names, rows, strict=True)],
             "label": label,
+            "share": float(self.before.shares[label]),
             "dose": {"scales": dose["scales"], "figures": dose["classes"][label]},
         }
 

@@ -80,6 +80,8 @@ def _class(result: Mapping[str, Any]) -> list[Table]:
     ]
     several = "average_precision" in result["figures"]
     others = f"the mean of {len(result['classes']) - 1} other labels" if several else f"{n - own['n']} others"
+    if several and "share" in result:
+        others += f" (a blind guess has an average precision of {number(result['share'])})"
     note = (
         f"n = {own['n']} test clips of the class and {others}. Random: mean and spread over "
         f"{result['draws']} draws of as many units of the same layers and norms (norm ratio "

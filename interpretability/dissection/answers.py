@@ -47,6 +47,12 @@ class Answers:
             return F.one_hot(self.target, self.logits.shape[1]).sum(dim=0)
         return ((self.target > 0.5) & self._known()).sum(dim=0)
 
+    @property
+    def shares(self) -> Tensor:
+        """Share (C,) of the clips whose label is known that hold each class: the average precision of a blind guess."""
+        known = self._known().sum(dim=0) if self.multi_label else torch.tensor(len(self.target))
+        return self.counts.double() / known
+
     @classmethod
     def joined(cls, parts: Sequence["Answers"]) -> "Answers":
         """Put the answers to several sets of clips, such as folds, together."""

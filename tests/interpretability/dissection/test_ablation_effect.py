@@ -41,6 +41,7 @@ def test_figures_of_single_labels_by_hand():
     logp = logits.double().log_softmax(dim=1)
     assert found["log_probability"][0, 1] == pytest.approx(float(logp[1, 1] + logp[2, 1]) / 2)
     assert answers.counts.tolist() == [1, 2, 0]
+    assert answers.shares.tolist() == pytest.approx([1 / 3, 2 / 3, 0])
     of_clips = answers.of_clips(torch.tensor([True, True, False]))
     assert of_clips["accuracy"][:, 0].tolist() == [0.5, 1.0]
 
@@ -50,6 +51,8 @@ def test_figures_of_many_labels_leave_unknown_ones_out():
     logits, target = torch.randn(30, 4), (torch.rand(30, 4) > 0.6).float()
     observed = torch.rand(30, 4) > 0.3
     found = Answers(logits, target, observed).per_class()
+    held = (target > 0.5) & observed
+    assert Answers(logits, target, observed).shares.tolist() == pytest.approx((held.sum(0) / observed.sum(0)).tolist())
     for c in range(4):
         known = observed[:, c]
         reference = average_precision_score(target[known, c], logits[known, c])
