@@ -67,13 +67,15 @@ def _properties(result: Mapping[str, Any]) -> list[str]:
         for point in curve:
             spread = point.get("beyond_std")
             beyond = number(point["beyond"]) + ("" if spread is None else f" ± {number(spread)}")
-            cells = [name, f"{100 * point['share']:.0f} %", number(point["units"]), f"{100 * point['having']:.0f} %"]
+            cells = [name, f"{100 * point['share']:.0f} %", f"{point['units']:.0f}", f"{100 * point['having']:.0f} %"]
             cells += [number(point["accuracy"]), f"{number(point['random'])} ± {number(point['random_std'])}", beyond]
             lines.append(_line([*cells, z_text(point["z"])]))
     return [*lines, ""]
 
 
 def _settings(result: Mapping[str, Any]) -> str:
+    if not result["strategies"]:
+        return f"{len(result['runs'])} run(s); z against {result['draws']} random draws of the same layers and norms."
     return (
         f"{len(result['runs'])} run(s), test clips pooled; units of {', '.join(result['layers'])}, "
         f"{'silenced' if result['how'] == 'zero' else 'held at their mean'}; z against {result['draws']} random draws "
