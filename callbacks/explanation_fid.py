@@ -1,5 +1,6 @@
 """Explanation FID while a model is trained: what its units ask for, and how near that comes to what excites them."""
 
+import dataclasses
 import math
 import time
 import warnings
@@ -109,7 +110,7 @@ class ExplanationFid(Instrument[None]):
             ground = self._on(trainer, module)
             found, skipped = refresh(ground, self.searched, self.settings, self.kept)
             self.tell(skipped, bool(found))
-            write_generations(self.run_folder, point_name(epoch), found, ground, epoch)
+            write_generations(self.run_folder, point_name(epoch), found, one_sound(ground), epoch)
             log_pictures(trainer, entries_of(found, ground, f"epoch {epoch}"))
             kept = kept_of(found, self.kept)
             figures = figures_of(found, self.judged) | self.heard(ground, self.settings.interpreted, epoch)
@@ -183,6 +184,11 @@ class ExplanationFid(Instrument[None]):
             ground = prepare_search(module, data_of(trainer), self.settings.generation)  # type: ignore[arg-type]
             self._ground = ground
         return ground
+
+
+def one_sound(ground: SearchGround) -> SearchGround:
+    """Return the same ground with one sound kept of each unit: a frame of its film."""
+    return dataclasses.replace(ground, settings=dataclasses.replace(ground.settings, shown=1))
 
 
 def checked_units(model: AudioClassifier[Any], settings: "GenerationConfig") -> tuple[str, ...]:

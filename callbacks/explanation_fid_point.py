@@ -68,7 +68,6 @@ def refresh(
         "latents": config.latents,
         "snapshots": [config.steps],
         "halving": False,
-        "shown": 1,
         "vocoder_iterations": config.vocoder_iterations,
     }
     found: list[UnitGenerations] = []

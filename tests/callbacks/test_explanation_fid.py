@@ -29,7 +29,7 @@ from tests.tiny_run import TINY, sound_scenes
 from train import train
 
 SEARCH = {"units": ["alarm", "bell"], "seconds": 0.4, "latents": 3, "snapshots": [1, 2], "lr": [0.3, 0.1]}
-SEARCH |= {"transform": [0.0], "vocoder_iterations": 2, "class_share": 1.0, "shown": 1, "halving": False}
+SEARCH |= {"transform": [0.0], "vocoder_iterations": 2, "class_share": 1.0, "shown": 2, "halving": False}
 POINT = {"every_n_epochs": 1, "latents": 3, "steps": 2, "lanes": 2, "vocoder_iterations": 2}
 ON = [f"callbacks.explanation_fid.{key}={value}" for key, value in POINT.items()]
 ON += [f"callbacks.explanation_fid.generation.{key}={value}".replace("'", "") for key, value in SEARCH.items()]
@@ -75,6 +75,7 @@ def test_points_figures_interpretations_and_pages_are_in_the_run_folder(watched)
     assert [point.units[0]["search"] for point in points] == ["refresh", "refresh", "full"]
     assert len(points[0].units[0]["lanes"]) == 2  # two settings, one snapshot
     assert len(points[2].units[0]["lanes"]) == 4  # two settings, two snapshots
+    assert [len(point.units[0]["examples"]) for point in points] == [1, 1, 2]  # a frame of the film; the end
     logged = columns(watched)
     lane = points[1].units[0]["lanes"][points[1].units[0]["chosen"]]
     row = {name: float(values[1] or "nan") for name, values in logged.items()}
