@@ -22,12 +22,12 @@ class CodedBottleneck(NMFBottleneck):
 
     def __init__(self, config: NMFLinearConfig, n_bins: int, n_classes: int, multi_label: bool) -> None:
         super().__init__(config, {}, n_bins, n_classes, multi_label)
-        self.decoder = nn.Identity()  # there are no maps to decode
+        self.decoder = nn.Identity()  # there are no maps to decode; the codes pass it, so that units can be silenced
         self.sparsity, self.ridge, self.steps = config.nmf.sparsity, config.ridge, config.steps
 
-    def code(self, target: Tensor, mask: Tensor | None) -> BottleneckOutput:
+    def forward(self, target: Tensor, mask: Tensor | None = None) -> BottleneckOutput:  # type: ignore[override]
         """Decide on the codes of X = log(1 + |S|) (B, F, T), of which `mask` (B, T) holds sound."""
-        activations = sparse_code(target, self.dictionary, self.sparsity, self.ridge, self.steps)
+        activations = self.decoder(sparse_code(target, self.dictionary, self.sparsity, self.ridge, self.steps))
         if mask is not None:
             activations = activations * mask[:, None, :].to(activations.dtype)
         return self.decide(activations, mask)
@@ -51,7 +51,7 @@ class NMFClassifier(ComponentClassifier):
         """Classify by the sparse codes of the clips."""
         with torch.autocast(analysis.spectrum.device.type, enabled=False):
             target = self.front_end.log_magnitude(analysis.spectrum)
-            output: BottleneckOutput = self.bottleneck.code(target, analysis.mask)  # type: ignore[operator]
+            output: BottleneckOutput = self.bottleneck(target, analysis.mask)
         return output
 
     def loss_terms(self, response: BottleneckOutput, analysis: Analysis, batch: Batch) -> dict[str, Tensor]:

@@ -123,6 +123,25 @@ def test_other_instruments_can_ask_it():
     assert X.grad.abs().sum() > 0
 
 
+def test_components_can_be_watched_and_silenced_as_those_of_other_models():
+    model, batch = build().eval(), clips(4)
+    analysis = model.analyse(batch.waveform, batch.length)
+    whole, seen = model.respond(analysis), []
+    watching = model.bottleneck.register_forward_hook(lambda layer, inputs, output: seen.append(output.activations))
+
+    def silence(layer, inputs, output):
+        return output * torch.tensor([0.0, 1, 1, 1, 1, 1])[:, None]
+
+    silencing = model.bottleneck.decoder.register_forward_hook(silence)
+    found = model.respond(analysis)
+    watching.remove()
+    silencing.remove()
+    assert torch.equal(seen[0], found.activations)
+    assert whole.activations[:, 0].any()
+    assert not found.activations[:, 0].any()
+    assert torch.equal(found.activations[:, 1:], whole.activations[:, 1:])
+
+
 @pytest.mark.parametrize("name", ["nmf_linear", "task_driven_nmf"])
 def test_a_run_is_loaded_again(untrained_run, name):
     folder = untrained_run(**{"model.name": name})
