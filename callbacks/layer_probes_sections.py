@@ -17,7 +17,7 @@ KINDS = (Section.VOICED, Section.FRICATIVE, Section.SILENCE)
 FRAMES = 3
 """Frames of either kind that a clip needs to count."""
 FEWEST = 4
-"""Clips of either kind that a comparison across clips needs."""
+"""Clips with both kinds, or of either kind, that a comparison needs."""
 SLOWEST = 20.0
 """Steps per second without which a layer has no sections."""
 DRAWS, CHUNK = 200, 64
@@ -66,7 +66,7 @@ def _within(curve: Tensor, first: Tensor, second: Tensor) -> tuple[list[float], 
     known = curve.isfinite()
     one, two = first & known, second & known
     rows = torch.nonzero((one.sum(dim=1) >= FRAMES) & (two.sum(dim=1) >= FRAMES))[:, 0]
-    if not len(rows):
+    if len(rows) < FEWEST:
         return None
     parts = []
     for some in torch.split(rows, CHUNK):
