@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from configs.backbone_schema import PretrainedConfig
 from configs.checks import above_zero, at_least, below_one
 from configs.data_schema import DataConfig, FrontEndConfig
-from configs.model_schema import ModelConfig, PretrainedConfig
+from configs.model_schema import ModelConfig
 
 EXCERPT = 115
 """Frames that the singing-voice network hears at once."""

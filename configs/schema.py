@@ -6,6 +6,17 @@ The sentence under a field is what `--help` prints. `Config()` alone is a comple
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from configs.backbone_schema import (
+    BackboneConfig,
+    BEATsConfig,
+    Cnn14Config,
+    PatchTransformerConfig,
+    PretrainedConfig,
+    SmallCNNConfig,
+    SpectrogramTransformerConfig,
+    VGGConfig,
+    WaveformCNNConfig,
+)
 from configs.component_schema import (
     ByDesignConfig,
     ComponentsConfig,
@@ -23,20 +34,7 @@ from configs.data_schema import (
     SoundScenesData,
 )
 from configs.interpreter_schema import InterpreterConfig, LMACConfig, PostHocConfig
-from configs.model_schema import (
-    BackboneConfig,
-    BEATsConfig,
-    BlackBoxConfig,
-    Cnn14Config,
-    MaskedSpectrogramConfig,
-    ModelConfig,
-    PatchTransformerConfig,
-    PretrainedConfig,
-    SmallCNNConfig,
-    SpectrogramTransformerConfig,
-    VGGConfig,
-    WaveformCNNConfig,
-)
+from configs.model_schema import BlackBoxConfig, MaskedSpectrogramConfig, ModelConfig
 from configs.training_schema import CallbackConfig, CallbacksConfig, LoggerConfig, OptimizerConfig, TrainerConfig
 
 __all__ = [

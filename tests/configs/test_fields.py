@@ -24,9 +24,16 @@ def test_every_field_has_one_sentence(config: type) -> None:
 
 
 def test_every_class_of_the_schema_files_is_exported() -> None:
-    from configs import component_schema, data_schema, interpreter_schema, model_schema, training_schema
+    from configs import (
+        backbone_schema,
+        component_schema,
+        data_schema,
+        interpreter_schema,
+        model_schema,
+        training_schema,
+    )
 
-    for module in (component_schema, data_schema, interpreter_schema, model_schema, training_schema):
+    for module in (component_schema, data_schema, interpreter_schema, model_schema, backbone_schema, training_schema):
         own = {n for n, v in vars(module).items() if dataclasses.is_dataclass(v) and v.__module__ == module.__name__}
         assert own <= set(schema.__all__)
 
