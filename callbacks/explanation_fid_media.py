@@ -39,10 +39,10 @@ def entries_of(found: Sequence[UnitGenerations], ground: SearchGround, point: st
             "explanation_fid/lanes": wandb.Table(columns=list(LANES), data=lanes),
         }
         if ground.network.sound.kind == "features":
+            low, high = scale = panel_scale(ground)
             for one in found:
-                low, high = panel_scale(ground)
                 caption = f"{one.unit.name}: not searched, generated, nearest real excerpt; {low:.2g} to {high:.2g}"
-                made[f"explanation_fid/panel/{one.key}"] = wandb.Image(panels(one, ground), caption=caption)
+                made[f"explanation_fid/panel/{one.key}"] = wandb.Image(panels(one, ground, scale), caption=caption)
         return made
 
     return entries
@@ -72,11 +72,11 @@ def lane_rows(one: UnitGenerations) -> list[list[Any]]:
     ]
 
 
-def panels(one: UnitGenerations, ground: SearchGround) -> Picture:
-    """Latents as drawn, what was generated, and the nearest real excerpt (M, 3 T + gaps, 3), all on the run's scale."""
+def panels(one: UnitGenerations, ground: SearchGround, scale: tuple[float, float]) -> Picture:
+    """Latents as drawn, what was generated, and the nearest real excerpt (M, 3 T + gaps, 3), all on one scale."""
     import matplotlib
 
-    low, high = panel_scale(ground)
+    low, high = scale
     shades = matplotlib.colormaps["magma"]
     parts: list[Picture] = []
     for features in (one.start_features[0], one.features[0], ground.excerpts.inputs[int(one.nearest[0])]):
