@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 SLOW = 250.0
 """Steps per second below which a layer's peaks are shown as spikes."""
 DRAWN = ("name", "values", "path", "guard", "layers")
-OF_LAYER = ("layer", "against_random", "growth", "random_growth", "ridges", "start", "step", "is_level")
+OF_LAYER = ("layer", "against_random", "growth", "random_growth", "effect", "ridges", "start", "step", "is_level")
 
 
 def moved_context(run: RunContents) -> dict[str, Any] | None:

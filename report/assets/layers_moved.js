@@ -5,7 +5,8 @@
   const { load, fail } = soundglass;
   const { bands, legend, ridges, short } = soundglass.layerPlots;
   const form = document.getElementById("moved-choice");
-  const [curves, lines, guard] = ["layer-growth", "layer-ridges", "moved-guard"].map((id) => document.getElementById(id));
+  const places = ["layer-growth", "layer-effect", "layer-ridges", "moved-guard"];
+  const [curves, effects, lines, guard] = places.map((id) => document.getElementById(id));
 
   try {
     const data = await load("layers_moved");
@@ -24,6 +25,13 @@
         return bands(layer.layer, drawn, { x, y: "change, RMS", yShort: "RMS change", note: against(layer) });
       };
       curves.replaceChildren(legend([one.name, "random latents moved as far"]), ...one.layers.filter((l) => l.growth).map(chart));
+      const change = (layer) => {
+        const [mean, low, high] = layer.effect;
+        const x = mean.map((_, i) => layer.start + (i + (layer.is_level ? 0.5 : 0)) * layer.step);
+        const what = layer.is_level ? "change of the level" : "change of the series";
+        return bands(layer.layer, [{ name: one.name, x, mean, low, high }], { x: "s", y: what, yShort: what, note: " " });
+      };
+      effects.replaceChildren(...one.layers.filter((layer) => layer.effect).map(change));
       lines.replaceChildren(...one.layers.map((layer) => ridges(layer.layer, one, layer, layer.is_level ? "level over time" : "series over time")));
       guard.textContent = one.guard ? `${one.guard}.` : "";
       guard.hidden = !one.guard;
