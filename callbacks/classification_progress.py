@@ -65,7 +65,8 @@ class Outlook:
     def beats(self) -> None:
         """Say how far the running trainings are, where nothing has been said for a while."""
         if time.monotonic() - self._told_at >= BEAT:
-            far = [f"{cell.title} {100 * _share(cell, folder):.0f} %" for cell, (_, folder, _) in self.running.items()]
+            shares = {cell: _share(cell, folder) for cell, (_, folder, _) in self.running.items()}
+            far = [f"{cell.title} {f'{100 * s:.0f} %' if s < 1 else 'is measured'}" for cell, s in shares.items()]
             self._tell("; ".join(far) or "waiting for other processes")
 
     @property
@@ -94,7 +95,7 @@ class Outlook:
         if not (self.shown or always):
             return
         left = self.seconds_left if self.left else None
-        more = "" if left is None or not counted else f"; about {seconds_text(left)} left"
+        more = "" if not left or not counted else f"; about {seconds_text(left)} left"
         print(f"[{self.total - len(self.left)}/{self.total}] {text}{more}", file=sys.stderr, flush=True)
 
 
