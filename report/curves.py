@@ -16,8 +16,10 @@ UNITS = {
     "seconds": "s",
     "lr": "per step",
 }
-DRAWN_ELSEWHERE = ("explanation_fid",)
-"""Groups whose metrics of single units have curves on pages of their own; those without a unit are drawn here too."""
+GENERATED = "explanation_fid"
+"""Group whose curves of single units are on pages of their own; the means of its distances are drawn here too."""
+PARTS = ("low", "high", "floor", "ceiling")
+"""Of a distance in that group: ends of its interval, and what it is read by; they share its chart."""
 Rows = Sequence[Mapping[str, float]]
 
 
@@ -51,6 +53,8 @@ def charts(runs: Mapping[str, Rows]) -> list[dict[str, Any]]:
 def split_name(metric: str) -> tuple[str, str]:
     """Return the chart and the line of a metric: val/accuracy is line val of chart accuracy."""
     parts = metric.split("/")
+    if parts[0] == GENERATED:
+        return _distance(metric)
     if parts[0] in SPLITS and len(parts) > 1:
         return ("/".join(parts[1:-1]), parts[-1]) if len(parts) > 2 else (parts[1], parts[0])
     return ("/".join(parts[:-1]), parts[-1]) if len(parts) > 1 else (metric, "")
@@ -63,7 +67,13 @@ def unit(title: str) -> str:
 
 def _drawn_elsewhere(metric: str) -> bool:
     group, *rest = metric.split("/")
-    return group in DRAWN_ELSEWHERE and len(rest) > 1
+    return group == GENERATED and (len(rest) > 1 or not _distance(metric)[0].endswith("distance"))
+
+
+def _distance(metric: str) -> tuple[str, str]:
+    """Return a distance, and which part of it a metric is."""
+    name, _, part = metric.rpartition("_")
+    return (name, part) if part in PARTS else (metric, "mean of units")
 
 
 def _points(rows: Rows, metric: str, x: str) -> list[list[float]]:

@@ -38,3 +38,12 @@ def test_names_of_charts_and_lines():
 
 def test_nothing_logged_is_no_chart():
     assert charts({"": []}) == []
+
+
+def test_a_distance_of_generated_sounds_has_its_interval_floor_and_ceiling_in_one_chart():
+    names = ["kernel_distance", *(f"kernel_distance_{part}" for part in ("low", "high", "floor", "ceiling"))]
+    others = ["seconds", "coverage", "dog/kernel_distance", "end/kernel_distance"]
+    row = {f"explanation_fid/{name}": 0.5 for name in names + others}
+    (chart,) = charts({"": [{"epoch": 0, **row}, {"epoch": 1, **row}]})
+    assert chart["title"] == "explanation fid: kernel distance"
+    assert {line["name"] for line in chart["series"]} == {"mean of units", "low", "high", "floor", "ceiling"}
