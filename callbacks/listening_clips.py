@@ -1,5 +1,6 @@
 """Which validation clips are listened to, and their sound."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,13 @@ SPLIT: Split = "val"
 
 
 def chosen_clips(clips: Sequence[Clip], n_classes: int, count: int) -> list[int]:
-    """Indices of at most `count` clips: the first clip of each class in turn, then the second of each, and so on."""
-    waiting = [[i for i, clip in enumerate(clips) if c in held_classes(clip)] for c in range(n_classes)]
+    """Indices of at most `count` clips: the first clip of each class in turn, then the second of each, and so on.
+
+    Within a class the recordings, or speakers, take turns as well: a few clips are then of as many as can be.
+    """
+    waiting = [
+        _in_turn([i for i, clip in enumerate(clips) if c in held_classes(clip)], clips) for c in range(n_classes)
+    ]
     chosen: dict[int, None] = {}
     while any(waiting) and len(chosen) < count:
         for queue in waiting:
@@ -25,6 +31,16 @@ def chosen_clips(clips: Sequence[Clip], n_classes: int, count: int) -> list[int]
             if queue and len(chosen) < count:
                 chosen[queue.pop(0)] = None
     return list(chosen)
+
+
+def _in_turn(indices: Sequence[int], clips: Sequence[Clip]) -> list[int]:
+    """Order clips so that the first of each group come first, then the second of each; else as they were."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for index in indices:
+        turns.append((seen[clips[index].group], index))
+        seen[clips[index].group] += 1
+    return [index for _, index in sorted(turns, key=lambda turn: turn[0])]
 
 
 def held_classes(clip: Clip) -> tuple[int, ...]:

@@ -142,3 +142,10 @@ def test_multi_label_clips_are_taken_once_and_unknown_labels_do_not_count():
     clips = [clip((1.0, 1.0)), clip((0.0, 1.0)), clip((1.0, 0.9), (False, True)), clip((0.0, 0.0))]
     assert chosen_clips(clips, 2, 4) == [0, 1, 2]
     assert held_classes(clips[2]) == (1,)
+
+
+def test_recordings_take_turns_within_a_class():
+    groups = ["a", "a", "a", "b", "b", "c"]
+    clips = [Clip(str(i), 0, group) for i, group in enumerate(groups)]
+    assert chosen_clips(clips, 1, 3) == [0, 3, 5]
+    assert chosen_clips(clips, 1, 9) == [0, 3, 5, 1, 4, 2]
