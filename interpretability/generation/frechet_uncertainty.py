@@ -37,6 +37,10 @@ def floor_band(
     Each draw holds out `size` excerpts, whole recordings at a time, and measures them against the rest, so that floor
     and score rest on equally many excerpts and no recording stands on both sides.
 
+    Recordings that are held out of R differ less from each other than new ones would: the mean of q of them has the
+    variance 1/q - 1/R of a finite population, that of as many new ones 1/q. The band is wider than the draws by the
+    root of their ratio.
+
     Args:
         reference: features (n, D) or (n,).
         size: excerpts held out, as many as are generated; at most half of them are.
@@ -56,14 +60,16 @@ def floor_band(
     if n_groups < 2:
         raise InputError("a floor needs excerpts of at least two recordings, and there is one")
     wanted = max(2, min(size, len(rows) // 2))
-    found = []
+    found, held = [], 0
     for _ in range(draws):
         out = _held_out(numbers, n_groups, wanted, generator)
         if 2 <= int(out.sum()) <= len(rows) - 2:
+            held += int(torch.bincount(numbers[out]).count_nonzero())
             found.append(distance(rows[~out], rows[_some(out, wanted, generator)]))
     if not found:
         raise InputError("no recording can be held out: one of them holds nearly all excerpts")
-    return _band(torch.stack(found), level)
+    values = torch.stack(found)
+    return _widened(_band(values, level), held / len(found) / n_groups, bool((values >= 0).all()))
 
 
 def bootstrap_band(
@@ -129,6 +135,13 @@ def frechet_infinity(
     spare = (distance - intercept - slope * inverse).square().sum()
     total = (distance - distance.mean()).square().sum()
     return Extrapolation(float(intercept), float(1 - spare / total) if total > 0 else 1.0)
+
+
+def _widened(band: Band, share: float, positive: bool) -> Band:
+    """The band of new recordings, from that of draws which hold out a share of the reference's."""
+    factor = (1 / (1 - share)) ** 0.5
+    low, high = (band.mean + factor * (edge - band.mean) for edge in (band.low, band.high))
+    return Band(max(low, 0.0) if positive else low, band.mean, high)
 
 
 def _band(values: Tensor, level: float) -> Band:

@@ -1,0 +1,114 @@
+"""What `explain.py what=generations` and five lines of a notebook give for a run."""
+
+import csv
+from types import SimpleNamespace
+
+import pytest
+
+from callbacks.explain_generations import agreement_line
+from configs.compose import compose
+from datamodules.sound_scenes import SoundScenes
+from explain import main
+from report.generations_file import load_points
+
+NOTEBOOK = """
+run = load_run(RUN)
+ground = prepare_search(run.model, data_of(run), GenerationConfig())
+found = search_units(ground, ["voice", "bottleneck:5"])
+print(found[0].choice.score)
+display(Audio(found[0].waveform[0], rate=found[0].sample_rate))
+"""
+SETTINGS = {"seconds": "0.4", "latents": "3", "snapshots": "[1,2]", "vocoder_iterations": "2", "shown": "1"}
+SETTINGS |= {"lr": "[0.3]", "transform": "[0.0]", "class_share": "1.0"}
+
+
+@pytest.fixture
+def run(untrained_run, tmp_path):
+    given = {"data.n_train": 32, "data.n_val": 40, "data.n_test": 10, "data.seconds": 1}
+    given |= {"data.cache_dir": str(tmp_path / "cache")}
+    config = compose([f"{key}={value}" for key, value in given.items()])
+    return untrained_run(class_names=SoundScenes(config.data, config.front_end.sample_rate).class_names, **given)
+
+
+def explain(run, *more):
+    settings = [f"generation.{key}={value}" for key, value in SETTINGS.items()]
+    return main([f"run={run}", "what=generations", "report=false", *settings, *more])
+
+
+def test_the_command_line(run, capsys):
+    assert explain(run, "units=[voice,head:3]", "aim=maximise") == 0
+    printed = capsys.readouterr().out
+    assert "prior: untrained: mean spectrum of" in printed
+    assert "judge: skipped" in printed
+    assert "voice, maximise: kernel distance" in printed
+    point = load_points(run)[0]
+    assert point.end
+    assert point.units[0]["name"] == "voice"
+    with (run / "generations" / "lanes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * (2 + 1)  # two snapshots, and what was not searched
+    assert sum(row["chosen"] == "True" for row in rows) == 2
+    assert all(row["reference_n"].isdigit() for row in rows)
+    assert (run / "generations" / "features.pt").is_file()
+    assert explain(run) == 2
+    assert "overwrite=true" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        ("units=[vioce]", 1, "did you mean 'voice'"),
+        ("units=[head:99]", 1, "no unit 99"),
+        ("prior=nowhere", 2, "nowhere"),
+        ("generation.latents=1", 2, "generation.latents=1 must be at least 3"),
+        ("generation.least=50", 1, "and 50 are needed"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_one_line(run, capsys, more, code, said):
+    assert explain(run, *(["units=[voice]"] if "units" not in more else []), more) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+
+
+def test_score_and_judge_are_compared_over_three_classes_or_more():
+    def unit(key, level):
+        scores = [
+            SimpleNamespace(kernel=0.1 * i + level, recognised=0.9 - 0.1 * i, transfer=-i - level) for i in range(5)
+        ]
+        choice = SimpleNamespace(score=scores[0])
+        return SimpleNamespace(key=key, unit=SimpleNamespace(is_class=True), scores=scores, choice=choice)
+
+    units = [unit(name, level) for name, level in (("a", 0.0), ("b", 0.01), ("c", 0.02))]
+    within, over_all = agreement_line(units)
+    assert "within classes: rank correlation 1.00" in within
+    assert "n = 15 settings of 3 classes" in within
+    assert "90% of the chosen settings' sounds recognised, 70% of the median settings'" in over_all
+    assert agreement_line(units[:2]) == []
+
+
+def test_five_lines_of_a_notebook(run, monkeypatch):
+    import callbacks.benchmark_clips as clips
+    import callbacks.generation_search as generation
+    import models.run_loading as loading
+    from configs.generation_schema import GenerationConfig
+
+    heard = []
+    quick = {"seconds": 0.4, "latents": 3, "snapshots": [2], "lr": [0.3], "transform": [0.0], "share": 0.5}
+    names = {
+        "RUN": str(run),
+        "load_run": loading.load_run,
+        "data_of": clips.data_of,
+        "prepare_search": generation.prepare_search,
+        "search_units": generation.search_units,
+        "GenerationConfig": lambda: GenerationConfig(**quick, class_share=1.0, vocoder_iterations=2),
+        "Audio": lambda waveform, rate: (waveform, rate),
+        "display": heard.append,
+    }
+    assert len(NOTEBOOK.strip().splitlines()) == 5
+    exec(NOTEBOOK, names)
+    waveform, rate = heard[0]
+    assert rate == 22050
+    assert waveform.ndim == 1
+    assert [unit.unit.name for unit in names["found"]] == ["voice", "component 5"]
