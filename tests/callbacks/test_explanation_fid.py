@@ -12,15 +12,13 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 import callbacks.explanation_fid as module_under_test
 from callbacks.benchmark_clips import data_of
-from callbacks.checkpointing import mode_of
 from callbacks.explanation_fid import ExplanationFid
-from callbacks.explanation_fid_point import Kept, figures_of, kept_of, lanes_at, refresh
+from callbacks.explanation_fid_point import figures_of, kept_of, refresh
 from callbacks.generation_search import prepare_search
 from configs.compose import compose
 from configs.errors import InputError
 from configs.explanation_fid_schema import ExplanationFidConfig
 from configs.generation_schema import GenerationConfig
-from interpretability.generation.lanes import Lane, grid
 from models.checkpoint_file import read_checkpoint
 from models.run_loading import load_run
 from report.generations_file import load_points
@@ -291,32 +289,3 @@ def test_work_is_counted_in_latent_steps_and_limits_the_points(loaded, tmp_path)
         callback.on_validation_epoch_end(Fake(tmp_path, data, epoch), opened.model)
     assert [point.name for point in load_points(tmp_path)] == ["epoch_0001"]  # a second one would make 24
     assert callback.logged["explanation_fid/kernel_distance"] == callback.values["alarm/kernel_distance"]
-
-
-def test_settings_are_tried_in_turn_beside_the_chosen_one():
-    every = grid((0.3, 0.1, 0.03))
-    assert lanes_at(every, None, 2) == every[:2]
-    known = [Kept(torch.zeros(1), every[1], points) for points in (1, 2, 3)]
-    assert [lanes_at(every, one, 2) for one in known] == [
-        (every[1], every[0]), (every[1], every[2]), (every[1], every[0]),
-    ]  # fmt: skip
-    assert lanes_at(every, known[0], 1) == (every[1],)
-    assert lanes_at((Lane(0.1),), Kept(torch.zeros(1), Lane(0.1)), 3) == (Lane(0.1),)
-
-
-def test_distances_are_better_when_lower_for_monitors():
-    assert mode_of("explanation_fid/kernel_distance") == mode_of("explanation_fid/dog/frechet_distance") == "min"
-    assert mode_of("explanation_fid/coverage") == "max"
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("latents=2", "callbacks.explanation_fid.latents=2 must be at least 3"),
-        ("steps=0", "callbacks.explanation_fid.steps=0 must be at least 1"),
-        ("generation.share=2", "callbacks.explanation_fid.generation.share=2"),
-    ],
-)
-def test_settings_that_cannot_be_used_are_named(given, said):
-    with pytest.raises(InputError, match=said):
-        compose([f"callbacks.explanation_fid.{given}"])
