@@ -44,7 +44,8 @@ def test_a_tone_lands_in_its_mel_band(front_end):
         for f in (300, 3000)
     ]
     centres = [
-        (front_end.filters[:, band] * torch.linspace(0, 11025, 513)).sum() / front_end.filters[:, band].sum() for band in bands
+        (front_end.filters[:, band] * torch.linspace(0, 11025, 513)).sum() / front_end.filters[:, band].sum()
+        for band in bands
     ]
     assert abs(centres[0] - 300) < 60
     assert abs(centres[1] - 3000) < 200

@@ -27,7 +27,16 @@ def row(layer, value, inside, envelope="mean", name="intensity"):
 
 def probe(layer, score):
     gains = {"over_untrained": [score - 0.2, 0.0, 0.9], "over_input": [-0.1, -0.2, 0.1]}
-    return {"layer": layer, "target": "label", "score": score, "n": 30, "untrained": 0.2, "input": 0.6, "permuted": [0.1, 0.02], **gains}
+    return {
+        "layer": layer,
+        "target": "label",
+        "score": score,
+        "n": 30,
+        "untrained": 0.2,
+        "input": 0.6,
+        "permuted": [0.1, 0.02],
+        **gains,
+    }
 
 
 def point(epoch, end=False, **more):
