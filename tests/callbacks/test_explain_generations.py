@@ -1,6 +1,7 @@
-"""What `explain.py what=generations` and five lines of a notebook give for a run."""
+"""What `explain.py what=generations` and its example in Python give for a run."""
 
 import csv
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,13 +12,6 @@ from datamodules.sound_scenes import SoundScenes
 from explain import main
 from report.generations_file import load_points
 
-NOTEBOOK = """
-run = load_run(RUN)
-ground = prepare_search(run.model, data_of(run), GenerationConfig())
-found = search_units(ground, ["voice", "bottleneck:5"])
-print(found[0].choice.score)
-display(Audio(found[0].waveform[0], rate=found[0].sample_rate))
-"""
 SETTINGS = {"seconds": "0.4", "latents": "3", "snapshots": "[1,2]", "vocoder_iterations": "2", "shown": "1"}
 SETTINGS |= {"lr": "[0.3]", "transform": "[0.0]", "class_share": "1.0"}
 
@@ -88,27 +82,17 @@ def test_score_and_judge_are_compared_over_three_classes_or_more():
     assert agreement_line(units[:2]) == []
 
 
-def test_five_lines_of_a_notebook(run, monkeypatch):
-    import callbacks.benchmark_clips as clips
-    import callbacks.generation_search as generation
-    import models.run_loading as loading
-    from configs.generation_schema import GenerationConfig
+def test_the_example_of_the_readme_runs_as_written(run, monkeypatch, capsys):
+    import configs.generation_schema as schema
 
-    heard = []
     quick = {"seconds": 0.4, "latents": 3, "snapshots": [2], "lr": [0.3], "transform": [0.0], "share": 0.5}
-    names = {
-        "RUN": str(run),
-        "load_run": loading.load_run,
-        "data_of": clips.data_of,
-        "prepare_search": generation.prepare_search,
-        "search_units": generation.search_units,
-        "GenerationConfig": lambda: GenerationConfig(**quick, class_share=1.0, vocoder_iterations=2),
-        "Audio": lambda waveform, rate: (waveform, rate),
-        "display": heard.append,
-    }
-    assert len(NOTEBOOK.strip().splitlines()) == 5
-    exec(NOTEBOOK, names)
-    waveform, rate = heard[0]
-    assert rate == 22050
-    assert waveform.ndim == 1
-    assert [unit.unit.name for unit in names["found"]] == ["voice", "component 5"]
+    settings = schema.GenerationConfig(**quick, class_share=1.0, vocoder_iterations=2)
+    monkeypatch.setattr(schema, "GenerationConfig", lambda: settings)
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    example = text.split("```python\n# search.py\n")[1].split("```")[0]
+    names = {}
+    exec(example.replace('"RUN"', repr(str(run))), names)
+    found = names["found"][0]
+    assert found.unit.name == names["run"].class_names[0]
+    assert found.waveform.ndim == 2
+    assert "22050" in capsys.readouterr().out
