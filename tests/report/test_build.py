@@ -25,7 +25,8 @@ def test_full_run_has_every_page_and_only_known_files(untrained):
     index = build(run.folder)
     assert index == run.folder / "report" / "index.html"
     added = {"explanations.html", "sanity.html", "unlearning.html", "units.html", "unit.html"}  # by other instruments
-    pages = {page.file for page in PAGES if page.file not in added and not page.file.startswith("layers")}
+    others = ("layers", "generation")
+    pages = {page.file for page in PAGES if page.file not in added and not page.file.startswith(others)}
     assert {path.name for path in index.parent.glob("*.html")} == pages
     assert (index.parent / "data" / "clip" / f"{clip.key}.js").is_file()
     for page in pages:
