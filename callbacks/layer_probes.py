@@ -18,8 +18,8 @@ from callbacks.listening_media import log_pictures
 from callbacks.probe_clips import ProbeClips
 from callbacks.schedule import Schedule
 from callbacks.shards import Shards
+from models.gan_generators import GeneratorTraining
 from models.run_loading import restore
-from models.wavegan_training import WaveGANTraining
 
 if TYPE_CHECKING:
     from configs.layer_probes_schema import LayerProbesConfig
@@ -54,12 +54,12 @@ class LayerProbesCallback(Instrument[ProbeInput | None]):
         if stage != "fit" or self.subject is not None:
             return
         self.subject = subject_of(pl_module, self.settings.layers)
-        if isinstance(pl_module, WaveGANTraining) and self.settings.causes and self.settings.bases:
+        if isinstance(pl_module, GeneratorTraining) and self.settings.causes and self.settings.bases:
             moves_of(pl_module, self.settings.bases, self.settings.moved, self.settings.protocols)
         if trainer.is_global_zero:
             for reason in self.subject.unheard.values():
                 print(f"layer_probes: {reason}; it is left out")
-        labelled = not isinstance(pl_module, WaveGANTraining) or pl_module.codes is not None
+        labelled = not isinstance(pl_module, GeneratorTraining) or pl_module.codes is not None
         names = ([LABEL] if labelled else []) + [*self.settings.properties, "cka_untrained"]
         self.metric_names = tuple(f"{name}/{path}" for name in names for path in self.subject.layers)
         self.values = dict.fromkeys(self.metric_names, math.nan) | self.values
@@ -75,7 +75,7 @@ class LayerProbesCallback(Instrument[ProbeInput | None]):
         """Choose the clips or latents, once, on the first process."""
         if self._base is not None or not trainer.is_global_zero:
             return None
-        if isinstance(module, WaveGANTraining):
+        if isinstance(module, GeneratorTraining):
             return latents_input(module, self.settings.n_clips)
         return clips_input(ProbeClips.choose(data_of(trainer), self.settings.n_clips))
 

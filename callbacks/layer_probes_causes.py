@@ -18,7 +18,8 @@ from interpretability.layers.controlling_variable import controlling_variables
 from interpretability.layers.copying import copying
 from interpretability.layers.effects import mean_band
 from interpretability.layers.forward_derivative import forward_derivative
-from models.wavegan_training import WaveGANTraining
+from interpretability.layers.generator_run import SOUND
+from models.gan_generators import GeneratorTraining
 
 PUSHED = 16
 """Starting points from which every latent is pushed."""
@@ -31,14 +32,14 @@ COPIED = 64
 Row = dict[str, Any]
 
 
-def latent_name(model: WaveGANTraining, latent: int) -> str:
+def latent_name(model: GeneratorTraining, latent: int) -> str:
     """Return "code 0" for what is a code, "latent 11" for the others."""
     n_codes = 0 if model.codes is None else model.codes.n_variables
     return f"code {latent}" if latent < n_codes else f"latent {latent}"
 
 
 @torch.no_grad()
-def derivatives(model: WaveGANTraining, subject: Subject, moves: Sequence[Move]) -> Row:
+def derivatives(model: GeneratorTraining, subject: Subject, moves: Sequence[Move]) -> Row:
     """Return how strongly each layer answers each latent, and when it answers those of the moves."""
     random = torch.Generator().manual_seed(LATENT_SEED + 2)
     found = forward_derivative(subject.network, subject.layers, model.latents(PUSHED, random=random)[0])
@@ -57,11 +58,12 @@ def derivatives(model: WaveGANTraining, subject: Subject, moves: Sequence[Move])
         maps.append({"latent": latent, "name": latent_name(model, latent), "layers": rows})
     strength = {layer: found.strength(layer).tolist() for layer in found.series}
     names = [latent_name(model, latent) for latent in found.latents]
-    return {"n": PUSHED, "names": names, "strength": strength, "maps": maps}
+    note = "" if SOUND in found.series else "Derivatives end at the layers: the sound is vocoded, and has none."
+    return {"n": PUSHED, "names": names, "strength": strength, "maps": maps, "note": note}
 
 
 @torch.no_grad()
-def controls(model: WaveGANTraining, subject: Subject, count: int = LABELLED) -> list[Row]:
+def controls(model: GeneratorTraining, subject: Subject, count: int = LABELLED) -> list[Row]:
     """Return the latents that decide whether a sound has tone, has noise, and is said twice."""
     latents, _ = model.latents(count, random=torch.Generator().manual_seed(LATENT_SEED + 3))
     sound = made(subject, latents)

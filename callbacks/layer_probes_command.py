@@ -17,8 +17,8 @@ from configs.explain_schema import ExplainConfig
 from configs.layer_probes_schema import LayerProbesConfig
 from datamodules.audio_files import BadClip
 from interpretability.isolation import isolated
+from models.gan_generators import GeneratorTraining
 from models.run_loading import Restored, restore
-from models.wavegan_training import WaveGANTraining
 from report.build import build
 from report.layer_pages_file import END, FOLDER
 
@@ -50,7 +50,7 @@ def explain_layers(settings: ExplainConfig) -> list[str]:
         base = baseline(run.model, subject, given, config)
         epoch = int(run.kept.get("epoch", 0)) + 1
         found = end(output, run.model, subject, base, config, epoch, shown)
-    lines += [*subject.unheard.values(), *found.notes, *(_line(path, found) for path in subject.layers)]
+    lines += [*subject.unheard.values(), *subject.notes, *found.notes, *(_line(path, found) for path in subject.layers)]
     if settings.report:
         target = None if output == folder else output / "report"
         lines.append(f"report: {build(folder, target, explanations=None if output == folder else output)}")
@@ -72,7 +72,7 @@ def probe_settings(run: Restored, settings: ExplainConfig) -> LayerProbesConfig:
 
 def probe_input(run: Restored, config: LayerProbesConfig) -> ProbeInput:
     """Return the run's own validation clips, or a generator's latents."""
-    if isinstance(run.model, WaveGANTraining):
+    if isinstance(run.model, GeneratorTraining):
         return latents_input(run.model, config.n_clips)
     return clips_input(ProbeClips.choose(data_of(run), config.n_clips))  # type: ignore[arg-type]
 
@@ -84,7 +84,7 @@ def own_sounds(run: Restored, settings: ExplainConfig) -> tuple[ProbeInput, list
         CommandError: No such file or folder.
         InputError: A generator, or no sound that can be used.
     """
-    if isinstance(run.model, WaveGANTraining):
+    if isinstance(run.model, GeneratorTraining):
         raise InputError(f"{run.path}: a generator hears nothing; leave audio out, its layers are drawn for latents")
     front_end = run.config.front_end
     sounds, names, lines = [], [], []

@@ -32,7 +32,7 @@ def point_data(
         "sample_rate": subject.sample_rate,
         "n": n_items,
         "seconds": seconds,
-        "notes": list(found.notes),
+        "notes": [*subject.notes, *found.notes],
         "layers": [
             {
                 "name": path,

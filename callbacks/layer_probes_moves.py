@@ -11,7 +11,7 @@ from configs.errors import InputError
 from configs.layer_probes_schema import FEWEST_BASES
 from interpretability.layers.protocols import PROTOCOLS
 from models.gan_codes import OneHotCodes
-from models.wavegan_training import WaveGANTraining
+from models.gan_generators import GeneratorTraining
 
 SETTINGS = 7
 """Values at which a latent is set."""
@@ -34,7 +34,7 @@ class Move:
     latent_range: tuple[float, float] = (-1.0, 1.0)
 
 
-def moved_latents(model: WaveGANTraining, wanted: Sequence[int]) -> list[int]:
+def moved_latents(model: GeneratorTraining, wanted: Sequence[int]) -> list[int]:
     """Return the latents to move: those wanted, or the codes, or the first few.
 
     Raises:
@@ -48,12 +48,12 @@ def moved_latents(model: WaveGANTraining, wanted: Sequence[int]) -> list[int]:
     return list(range(FIRST if model.codes is None else min(model.codes.n_variables, MOST)))
 
 
-def moves_of(model: WaveGANTraining, count: int, wanted: Sequence[int], protocols: Sequence[str] = ()) -> list[Move]:
+def moves_of(model: GeneratorTraining, count: int, wanted: Sequence[int], protocols: Sequence[str] = ()) -> list[Move]:
     """Return the moves from `count` starting points, then those of published protocols.
 
     A category replaces the one before it, so that both ends are codes of the training; a bit goes from 0 to 1 with the
-    other bits as drawn; any other latent goes from -1 to 1. Latents that are wanted take a protocol's path, where they
-    are as many as its own.
+    other bits as drawn; any other latent goes from end to end of its training range. Latents that are wanted take a
+    protocol's path, where they are as many as its own.
 
     Raises:
         InputError: A latent that does not exist, too few starting points, a protocol that the model is too small for.
@@ -62,7 +62,7 @@ def moves_of(model: WaveGANTraining, count: int, wanted: Sequence[int], protocol
         raise InputError(f"callbacks.layer_probes.bases={count} must be 0 or at least {FEWEST_BASES}")
     n_codes = 0 if model.codes is None else model.codes.n_variables
     bases, _ = model.latents(count, random=torch.Generator().manual_seed(LATENT_SEED + 1))
-    free = tuple(range(n_codes, model.settings.latents))
+    free, usual = tuple(range(n_codes, model.settings.latents)), (-model.reach, model.reach)
     moves = []
     for latent in moved_latents(model, wanted):
         start, way = bases.clone(), torch.linspace(0, 1, SETTINGS)[:, None]
@@ -73,12 +73,12 @@ def moves_of(model: WaveGANTraining, count: int, wanted: Sequence[int], protocol
         elif latent < n_codes:
             move = Move(f"bit {latent}", (latent,), way, start, free)
         else:
-            move = Move(f"latent {latent}", (latent,), 2 * way - 1, start, free)
+            move = Move(f"latent {latent}", (latent,), model.reach * (2 * way - 1), start, free, "", usual)
         moves.append(move)
     return moves + [_published(model, name, wanted, count) for name in protocols]
 
 
-def _published(model: WaveGANTraining, name: str, wanted: Sequence[int], count: int) -> Move:
+def _published(model: GeneratorTraining, name: str, wanted: Sequence[int], count: int) -> Move:
     protocol = PROTOCOLS[name]
     if len(wanted) == len(protocol.latents):
         protocol = protocol.of_latents(*wanted)
@@ -88,5 +88,5 @@ def _published(model: WaveGANTraining, name: str, wanted: Sequence[int], count: 
         drawn = model.codes.of(model.codes.draw(len(bases), torch.Generator().manual_seed(LATENT_SEED)))
         bases[:, :n_codes] = 0.0 if protocol.codes else drawn.to(bases)
     free = tuple(range(n_codes, model.settings.latents))
-    low = 0.0 if set(protocol.latents) <= set(range(n_codes)) else -1.0
-    return Move(name, protocol.latents, protocol.path, bases, free, protocol.source, (low, 1.0))
+    usual = (0.0, 1.0) if set(protocol.latents) <= set(range(n_codes)) else (-model.reach, model.reach)
+    return Move(name, protocol.latents, protocol.path, bases, free, protocol.source, usual)

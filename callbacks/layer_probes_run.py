@@ -24,7 +24,7 @@ from callbacks.layer_probes_subject import ProbeInput, Subject, network_of, untr
 from callbacks.layer_probes_tables import write_tables
 from callbacks.layer_probes_targets import Targets, targets_of
 from configs.layer_probes_schema import LayerProbesConfig
-from models.wavegan_training import WaveGANTraining
+from models.gan_generators import GeneratorTraining
 from report.layer_pages_file import END
 
 FOLDS, END_FOLDS = 3, 5
@@ -114,7 +114,7 @@ def causes(
     """
     if not settings.causes:
         return {}
-    if isinstance(model, WaveGANTraining):
+    if isinstance(model, GeneratorTraining):
         moves = moves_of(model, settings.bases, settings.moved, settings.protocols) if settings.bases else []
         return {
             "moved": moved(subject, moves),

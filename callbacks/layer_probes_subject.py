@@ -15,11 +15,13 @@ from interpretability.isolation import evaluation_mode, forked_randomness, isola
 from interpretability.layers.capture import find_layer
 from interpretability.layers.choice import every_activation
 from interpretability.layers.generator_run import generator_clocks
+from interpretability.layers.sounding_generator import SoundingGenerator
 from interpretability.layers.time_base import TimeBase
 from interpretability.layers.time_trace import layer_clocks
 from models.classifier import AudioClassifier
+from models.gan_generators import GeneratorTraining
+from models.spectrogram_gan_training import SpectrogramTraining
 from models.untrained import untrained
-from models.wavegan_training import WaveGANTraining
 
 Kind = Literal["classifier", "generator"]
 
@@ -33,6 +35,8 @@ CALIBRATION = 128
 """Clips from which an untrained network gets its running statistics."""
 UNTRAINED_SEED = 0
 """Seed of the untrained network that a model is compared with."""
+ITERATIONS = 8
+"""Of Griffin and Lim, where spectrograms are generated: on trained runs, spectra come as near as with 100."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,7 @@ class Subject:
         clocks, axes: of each layer.
         unheard: why a layer that was named or found has none.
         sample_rate: of the sound, in Hz.
+        notes: what is to be said of how it sounds.
     """
 
     kind: Kind
@@ -89,11 +94,16 @@ class Subject:
     unheard: dict[str, str]
     sample_rate: int
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    notes: tuple[str, ...] = ()
 
 
 def network_of(model: pl.LightningModule) -> nn.Module:
-    """Return the module whose layers are probed: the averaged generator of a GAN, otherwise the model itself."""
-    return model.average.module if isinstance(model, WaveGANTraining) else model
+    """Return the module whose layers are probed: the averaged generator, with its vocoder, if any; or the model."""
+    if isinstance(model, SpectrogramTraining):
+        config, vocoder = model.config.front_end, model.excerpts.vocoder(ITERATIONS)
+        network = model.average.module
+        return SoundingGenerator(network, vocoder.invert, config.hop_length, config.n_fft, vocoder.name)
+    return model.average.module if isinstance(model, GeneratorTraining) else model
 
 
 def subject_of(model: pl.LightningModule, wanted: Sequence[str]) -> Subject:
@@ -106,7 +116,7 @@ def subject_of(model: pl.LightningModule, wanted: Sequence[str]) -> Subject:
     for path in wanted:
         find_layer(network, path)
     with isolated(model, 0, device):
-        if isinstance(model, WaveGANTraining):
+        if isinstance(model, GeneratorTraining):
             latents = model.latents(1)[0]
             layers = list(wanted) or every_activation(network, lambda: network(latents))[:-1]
             clocks, unheard = _generator_clocks(network, layers, latents, bool(wanted))
@@ -122,13 +132,23 @@ def subject_of(model: pl.LightningModule, wanted: Sequence[str]) -> Subject:
             rate = front_end.sample_rate
         else:
             raise InputError(
-                f"a {type(model).__name__} neither hears nor makes a waveform: layers are probed of classifiers and of "
-                "generators of waveforms"
+                f"a {type(model).__name__} neither hears nor makes a sound: layers are probed of classifiers and of "
+                "generators"
             )
     heard = tuple(dict.fromkeys(path for path in layers if path in clocks))
     if not heard:
         raise InputError(next(iter(unheard.values()), "no layer of the network has a time axis"))
-    return Subject(kind, network, heard, {path: clocks[path] for path in heard}, axes, unheard, rate, device)
+    clocks = {path: clocks[path] for path in heard}
+    return Subject(kind, network, heard, clocks, axes, unheard, rate, device, _notes(network))
+
+
+def _notes(network: nn.Module) -> tuple[str, ...]:
+    if not isinstance(network, SoundingGenerator):
+        return ()
+    return (
+        f"The generator makes spectrograms. Its sound is made from them by a vocoder ({network.vocoding}): layers lie "
+        "in the sound where the frames lie that they become, and phases are the vocoder's.",
+    )
 
 
 def _generator_clocks(
@@ -171,7 +191,7 @@ def mixed(count: int) -> Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(LATENT_SEED))
 
 
-def latents_input(model: WaveGANTraining, count: int) -> ProbeInput:
+def latents_input(model: GeneratorTraining, count: int) -> ProbeInput:
     """Return always the same latents of a generator; what they are labelled with is their code, where there is one."""
     random = torch.Generator().manual_seed(LATENT_SEED)
     categories = None if model.codes is None else mixed(count) % model.codes.n_categories

@@ -43,6 +43,8 @@ class GeneratorTraining(pl.LightningModule, ABC):
 
     kind: ClassVar[str] = "???"
     """What is generated, in a word for messages."""
+    reach: ClassVar[float] = 1.0
+    """Magnitude up to which latents that are no codes are drawn in training, or nearly all of them."""
     sound: Sound
 
     def __init__(self, config: Config, class_names: tuple[str, ...], multi_label: bool = False) -> None:

@@ -22,6 +22,7 @@ class SpectrogramTraining(GeneratorTraining):
     """A generator of log-mel excerpts from latents z ~ N(0, I)."""
 
     kind = "spectrograms"
+    reach = 2.0  # of N(0, I), two deviations
     settings: SpectrogramGeneratorConfig
     generator: SpectrogramGenerator
 

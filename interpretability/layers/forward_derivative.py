@@ -14,6 +14,7 @@ from interpretability.layers.capture import LayerCapture
 from interpretability.layers.effects import mean_band
 from interpretability.layers.generator_run import SOUND, check_latents, generate, sound_of
 from interpretability.layers.series import channel_mean
+from interpretability.layers.sounding_generator import SoundingGenerator
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,7 @@ class Derivatives:
 
     latents: tuple[int, ...]
     series: Mapping[str, Tensor]
-    """(K, M, T) for M latents, in order; the sound as "sound"."""
+    """(K, M, T) for M latents, in order; the sound as "sound", where it is not vocoded."""
 
     def band(self, layer: str) -> tuple[Tensor, Tensor, Tensor]:
         """Return the mean over starting points (M, T) and its 95 % interval: the rows of an effect map."""
@@ -42,6 +43,8 @@ def forward_derivative(
 ) -> Derivatives:
     """Return d m_l(t) / d z_k for the channel mean m_l of each layer.
 
+    Of a generator of spectrograms, derivatives end at the layers: its vocoder looks for phases, and has none.
+
     Args:
         generator: from latents (B, Z) to sounds.
         layers: dotted paths.
@@ -55,12 +58,16 @@ def forward_derivative(
     pushed = tuple(range(bases.shape[-1])) if latents is None else tuple(latents)
     check_latents(bases, pushed)
     generate(generator, bases[:1])  # a wrong size is said in one line
-    parts: dict[str, list[Tensor]] = {layer: [] for layer in (*layers, SOUND)}
+    vocoded = isinstance(generator, SoundingGenerator)
+    parts: dict[str, list[Tensor]] = {layer: [] for layer in (*layers, *(() if vocoded else (SOUND,)))}
 
     def series(z: Tensor) -> dict[str, Tensor]:
         with LayerCapture(generator, layers, channel_mean) as caught:
+            if isinstance(generator, SoundingGenerator):
+                generator.features(z)
+                return {layer: caught[layer] for layer in layers}
             sound = sound_of(generator, z)
-        return {**{layer: caught[layer] for layer in layers}, SOUND: sound}
+            return {**{layer: caught[layer] for layer in layers}, SOUND: sound}
 
     with evaluation_mode(generator), torch.no_grad():
         for some in torch.split(bases, batch_size):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from configs.errors import InputError
 from interpretability.isolation import evaluation_mode
 from interpretability.layers.series import Reduction, SeriesCapture
+from interpretability.layers.sounding_generator import SoundingGenerator
 from interpretability.layers.time_base import TimeBase
 from interpretability.layers.time_trace import synthesis_time_bases
 
@@ -91,8 +92,13 @@ def run_generator(
 def generator_clocks(generator: nn.Module, layers: Sequence[str], latents: Tensor) -> dict[str, TimeBase]:
     """Return the clock of each layer in samples of the sound, the sound's own among them.
 
+    Layers of a generator of spectrograms are followed to its frames, and these lie in the sound as its vocoder has it.
+
     Raises:
         InputError: As `synthesis_time_bases`.
     """
-    found = synthesis_time_bases(generator, layers, lambda: generator(latents[:1])) if layers else {}
+    run = generator.features if isinstance(generator, SoundingGenerator) else generator
+    found = synthesis_time_bases(generator, layers, lambda: run(latents[:1])) if layers else {}
+    if isinstance(generator, SoundingGenerator):
+        found = {path: generator.on_sound(clock) for path, clock in found.items()}
     return {**found, SOUND: TimeBase()}

@@ -178,7 +178,8 @@ def test_codes_go_from_one_category_to_the_next_and_bits_from_0_to_1():
             return torch.cat([codes.of(codes.draw(n, random)), latents_of(n, 6, random)[0]], dim=1), None
 
         settings = SimpleNamespace(latents=6 + codes.n_variables)
-        return SimpleNamespace(codes=codes, settings=settings, latents=latents, device=torch.device("cpu"))
+        device = torch.device("cpu")
+        return SimpleNamespace(codes=codes, settings=settings, latents=latents, device=device, reach=1.0)
 
     one_hot = moves_of(model(OneHotCodes(3)), 8, [], ["lexical"])
     assert [move.name for move in one_hot] == ["code 2 to 0", "code 0 to 1", "code 1 to 2", "lexical"]
