@@ -47,8 +47,8 @@ class DissectionConfig(CallbackConfig):
     """Random units of the same layer and norm that each silenced unit is compared with."""
     tuning: bool = True
     """Whether units are played tones, noise, clicks and modulated sounds at the end."""
-    edits: bool = True
-    """Whether what drives units is shifted in pitch, filtered, slowed and so on at the end, to test words by sound."""
+    edits: bool = False
+    """Whether what drives units is shifted in pitch, filtered and so on at the end, to test words; takes minutes."""
     played: int = 6
     """Clips at either end of each unit that the report plays."""
 

@@ -51,7 +51,7 @@ def run(output: Path, cache: Path, *more: str) -> Path:
 
 ENABLED = ("callbacks.dissection.enabled=true", "callbacks.dissection.k=6")
 PLAIN = (*ENABLED, "callbacks.dissection.early_steps=false")
-ON = (*PLAIN, "callbacks.dissection.on_error=raise")
+ON = (*PLAIN, "callbacks.dissection.on_error=raise", "callbacks.dissection.edits=true")
 QUICK = (
     *("callbacks.dissection.descriptors=false", "callbacks.dissection.tuning=false"),
     *("callbacks.dissection.ablated_units=0", "callbacks.dissection.edits=false"),
