@@ -84,7 +84,7 @@ def same_run(first: Path, second: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_resuming_at_each_epoch_boundary_changes_nothing(tmp_path: Path, cache: Path, workers: int) -> None:
     more = f"data.num_workers={workers}"
     whole = train(compose(arguments(tmp_path / "whole", cache, more)))

@@ -40,6 +40,7 @@ def test_runs_of_another_version_are_recognised_or_left_out_by_name(tmp_path, ca
     assert len(journal(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_runs_made_elsewhere_are_collected(tmp_path, capsys):
     more = ("models=by_design,post_hoc", "seeds=0,1", "jobs=2")
     for part in (1, 2):
