@@ -12,7 +12,7 @@ from configs.training_schema import CallbackConfig
 class FaithfulnessConfig(CallbackConfig):
     """Whether explanations can be trusted, while the model is trained: what decisions lose without their parts."""
 
-    n_clips: int = 16
+    n_clips: int = 12
     """Validation clips explained, always the same: one of each class first."""
     every_n_epochs: int = 5
     """Epochs between two points; before the first of them also epochs 1, 2 and 4. 0 measures at the end only."""

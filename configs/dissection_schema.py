@@ -23,7 +23,7 @@ class DissectionConfig(CallbackConfig):
     """Validation clips of the probe set, always the same: one of each class first."""
     every_n_epochs: int = 30
     """Epochs between two points; before the first of them also epochs 1, 2, 4, 8 ... 0 measures at the end only."""
-    early_steps: bool = True
+    early_steps: bool = False
     """Whether to measure after batches 1, 4, 16 and so on of the first epoch too, where units change fastest."""
     concepts: Literal["labels", "descriptors", "clap", "captions", "words"] = "labels"
     """What units are named by; what the last three need is set under callbacks.dissection.source."""

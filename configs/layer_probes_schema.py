@@ -26,7 +26,7 @@ class LayerProbesConfig(CallbackConfig):
 
     layers: list[str] = field(default_factory=list)
     """Layers by dotted path; an empty list takes every activation that has a time axis."""
-    n_clips: int = 128
+    n_clips: int = 64
     """Validation clips of the probe set, always the same, one of each class first, or latents; at most 512."""
     every_n_epochs: int = 30
     """Epochs between two points; before the first of them also epochs 1, 2, 4, 8 ... 0 measures at the end only."""

@@ -72,7 +72,7 @@ def dissected(tmp_path_factory, cache):
 
 def test_early_points_are_written_and_change_nothing(tmp_path, cache):
     more = ("trainer.max_epochs=1", "data.batch_size=8")
-    on = (*ENABLED, *QUICK, "callbacks.dissection.on_error=raise")
+    on = (*ENABLED, *QUICK, "callbacks.dissection.on_error=raise", "callbacks.dissection.early_steps=true")
     without = run(tmp_path / "without", cache, *more)
     early = run(tmp_path / "early", cache, *on, "callbacks.dissection.layers=[backbone.blocks.2,bottleneck]", *more)
     found = load_units(early)
