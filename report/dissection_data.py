@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from report.dissection_file import UnitsFile, read_sound
+from report.dissection_file import SOUNDS, UnitsFile
 from report.embed import pcm, script_file
 from report.page import File
+from report.sound_file import read_sound
 
 SHARD = 40
 """Units in one file; a page reads the one that holds its unit."""
@@ -19,7 +20,8 @@ def unit_key(unit: Mapping[str, Any]) -> str:
 
 def unit_files(found: UnitsFile, folder: Path) -> Iterator[File]:
     """Yield the list, the shards and the sounds; `folder` holds the wav files."""
-    sounds = {i: sound for i, clip in enumerate(found.clips) if (sound := read_sound(folder, clip)) is not None}
+    read = ((i, read_sound(folder / SOUNDS / (clip.file or ""))) for i, clip in enumerate(found.clips))
+    sounds = {i: sound for i, sound in read if sound is not None}
     yield script_file("units", _list(found, set(sounds)))
     for first in range(0, len(found.units), SHARD):
         shard = {unit_key(unit): unit for unit in found.units[first : first + SHARD]}

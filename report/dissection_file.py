@@ -2,16 +2,12 @@
 
 import functools
 import json
-import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from configs.errors import InputError
-from report.explained import Floats
 from report.run_folder import replace_file
 
 VERSION = 1
@@ -130,16 +126,3 @@ def _check(unit: Mapping[str, Any], found: UnitsFile) -> None:
     for excerpt in (*unit["top"], *unit["bottom"]):
         if not 0 <= excerpt["index"] < len(found.clips):
             raise ValueError(f"unit {unit['layer']}/{unit['unit']}: clip {excerpt['index']} is not listed")
-
-
-def read_sound(folder: Path, clip: ProbeClip) -> Floats | None:
-    """Return the samples (N,) of a clip of the probe set, or None where they were not kept or cannot be read."""
-    path = folder / SOUNDS / (clip.file or "")
-    if not path.is_file():
-        return None
-    try:
-        with wave.open(str(path), "rb") as file:
-            content = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error):
-        return None
-    return np.frombuffer(content, dtype="<i2").astype(np.float32) / 32767

@@ -11,17 +11,18 @@ from configs.errors import InputError
 from report.embed import pcm, script_file
 from report.generations_data import Distance, chosen_lane, distance_of, unit_data
 from report.generations_file import (
+    MEDIA,
     GenerationPoint,
     Record,
     files_of,
     key_of,
     load_points,
     nearest_of,
-    read_sound,
 )
 from report.interpretations_file import load_interpretations
 from report.page import File
 from report.run_contents import RunContents
+from report.sound_file import read_sound
 from report.thumbnail import png
 
 OUTPUT = ""
@@ -119,7 +120,7 @@ def generations_files(run: RunContents) -> Iterator[File]:
             if shown and shown[0].get("panel"):
                 yield f"{PANELS}/{i}{suffix}.png", picture(shown[0]["panel"])
     for name in sorted(heard):
-        sound = read_sound(run.explanations, name)
+        sound = read_sound(run.explanations / MEDIA / name)
         if sound is not None:
             yield script_file(f"generations/{name}", pcm(sound))
 

@@ -25,16 +25,12 @@ Numbers that are not finite are null.
 
 import functools
 import json
-import wave
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from configs.errors import InputError
-from report.explained import Floats
 
 VERSION = 1
 FOLDER = "generations"
@@ -112,16 +108,3 @@ def files_of(sounds: Sequence[Record]) -> Iterator[str]:
     for sound in sounds:
         if sound.get("file"):
             yield str(sound["file"])
-
-
-def read_sound(folder: Path, name: str) -> Floats | None:
-    """Return the samples (N,) of a wav file in `media/generations`, or None where it is not there or is damaged."""
-    path = folder / MEDIA / name
-    if not name or not path.is_file():
-        return None
-    try:
-        with wave.open(str(path), "rb") as file:
-            content = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error):
-        return None
-    return np.frombuffer(content, dtype="<i2").astype(np.float32) / 32767

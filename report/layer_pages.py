@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from configs.errors import InputError
 from report.embed import pcm, script_file
-from report.layer_pages_file import LayerPoints, load_points, read_sound
+from report.layer_pages_file import SOUNDS, LayerPoints, load_points
 from report.page import File
 from report.run_contents import RunContents
+from report.sound_file import read_sound
 
 WORDS = {
     "f0": "F0",
@@ -98,7 +99,7 @@ def layers_files(run: RunContents) -> Iterator[File]:
     yield script_file("layers", {"front_end": front_end, "layers": layers, "shown": last.get("shown", [])})
     for item in last.get("shown", []):
         for name in [item["file"], *(layer["file"] for layer in item["layers"] if "file" in layer)]:
-            sound = read_sound(run.explanations, name)
+            sound = read_sound(run.explanations / SOUNDS / name)
             if sound is not None:
                 yield script_file(f"layers/{name}", pcm(sound))
 

@@ -11,16 +11,12 @@ generator `moved`, `derivative` and `control`, of a classifier `doses`.
 
 import functools
 import json
-import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from configs.errors import InputError
-from report.explained import Floats
 
 VERSION = 1
 FOLDER = "layers"
@@ -66,16 +62,3 @@ def _load(path: Path, changed: int) -> Mapping[str, Any]:
         text = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read: {text}; make it again with explain.py what=layers") from error
     return data
-
-
-def read_sound(folder: Path, name: str) -> Floats | None:
-    """Return the samples (N,) of a wav file in `media/layers`, or None where it is not there or cannot be read."""
-    path = folder / SOUNDS / name
-    if not name or not path.is_file():
-        return None
-    try:
-        with wave.open(str(path), "rb") as file:
-            content = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error):
-        return None
-    return np.frombuffer(content, dtype="<i2").astype(np.float32) / 32767

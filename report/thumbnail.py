@@ -21,7 +21,7 @@ STOPS = (
     (252, 178, 74),
     (252, 244, 190),
 )
-"""Colours from the floor to full scale, as in report/assets/spectrogram.js."""
+"""Colours from the floor to full scale, as in report/assets/colours.js."""
 
 
 def thumbnail(waveform: Floats, sample_rate: int, n_fft: int) -> bytes:

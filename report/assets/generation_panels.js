@@ -4,29 +4,13 @@
 (function () {
   const { el, load, samples, playButton } = soundglass;
 
-  const STOPS = [
-    [4, 5, 16],
-    [38, 20, 76],
-    [92, 28, 108],
-    [150, 44, 96],
-    [204, 70, 72],
-    [240, 115, 52],
-    [252, 178, 74],
-    [252, 244, 190],
-  ];
-  const COLOURS = Array.from({ length: 256 }, (_, i) => {
-    const place = (i / 255) * (STOPS.length - 1);
-    const low = Math.min(Math.floor(place), STOPS.length - 2);
-    return STOPS[low].map((value, c) => value + (place - low) * (STOPS[low + 1][c] - value));
-  });
-
   soundglass.panel = function (label, { bands, frames, values }) {
     const canvas = el("canvas", { class: "generated-panel", role: "img", "aria-label": label, width: frames, height: bands });
     const shades = Uint8Array.from(atob(values), (sign) => sign.charCodeAt(0));
     const image = new ImageData(frames, bands);
     for (let y = 0; y < bands; y++)
       for (let x = 0; x < frames; x++)
-        image.data.set([...COLOURS[shades[(bands - 1 - y) * frames + x]], 255], 4 * (y * frames + x));
+        image.data.set([...soundglass.colours[shades[(bands - 1 - y) * frames + x]], 255], 4 * (y * frames + x));
     canvas.getContext("2d").putImageData(image, 0, 0);
     return canvas;
   };

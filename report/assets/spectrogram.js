@@ -4,21 +4,6 @@
 (function () {
   const { el } = soundglass;
   const [ROWS, FLOOR] = [160, -80];
-  const STOPS = [
-    [4, 5, 16],
-    [38, 20, 76],
-    [92, 28, 108],
-    [150, 44, 96],
-    [204, 70, 72],
-    [240, 115, 52],
-    [252, 178, 74],
-    [252, 244, 190],
-  ];
-  const COLOURS = Array.from({ length: 256 }, (_, i) => {
-    const place = (i / 255) * (STOPS.length - 1);
-    const low = Math.min(Math.floor(place), STOPS.length - 2);
-    return STOPS[low].map((value, c) => value + (place - low) * (STOPS[low + 1][c] - value));
-  });
   const mel = (hz) => 2595 * Math.log10(1 + hz / 700);
   const hertz = (value) => 700 * (10 ** (value / 2595) - 1);
 
@@ -91,7 +76,7 @@
           power = Math.max(power, gain * gain * (re[at] * re[at] + im[at] * im[at]));
         }
         const level = (10 * Math.log10(power / fullScale + 1e-12) - FLOOR) / -FLOOR;
-        const colour = COLOURS[Math.round(255 * Math.max(0, Math.min(1, level)))];
+        const colour = soundglass.colours[Math.round(255 * Math.max(0, Math.min(1, level)))];
         image.data.set([...colour, 255], 4 * (y * columns + x));
       });
     }
@@ -100,7 +85,7 @@
 
   // The scale that all spectrograms share.
   soundglass.levelScale = function () {
-    const colours = COLOURS.filter((_, i) => i % 32 === 0 || i === 255).map((rgb) => `rgb(${rgb.map(Math.round)})`);
+    const colours = soundglass.colours.filter((_, i) => i % 32 === 0 || i === 255).map((rgb) => `rgb(${rgb.map(Math.round)})`);
     return el(
       "p",
       { class: "level-scale" },

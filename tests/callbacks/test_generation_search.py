@@ -13,7 +13,8 @@ from callbacks.generation_units import units_of
 from configs.errors import InputError
 from configs.generation_schema import GenerationConfig
 from models.run_loading import load_run
-from report.generations_file import END, load_points, read_sound
+from report.generations_file import END, MEDIA, load_points
+from report.sound_file import read_sound
 
 DATA = {"data.n_train": 32, "data.n_val": 40, "data.n_test": 10, "data.seconds": 1}
 QUICK = {"seconds": 0.4, "latents": 4, "snapshots": [2, 4], "lr": [0.3, 0.1], "transform": [0.0]}
@@ -248,5 +249,5 @@ def test_files_are_what_the_report_reads(ground, tmp_path):
     assert example["nearest"]["clip"] == ground.excerpts.datamodule.clip("val", nearest).name
     files = [part["file"] for e in voice["examples"] for part in (e, e["nearest"])]
     assert len(files) == 4
-    sound = read_sound(tmp_path, files[0])
+    sound = read_sound(tmp_path / MEDIA / files[0])
     assert abs(sound).max() == pytest.approx(1, abs=1e-4)

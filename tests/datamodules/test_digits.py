@@ -1,10 +1,7 @@
 """Spoken digits in both published layouts, split by speaker, officially or by list; and what is wrong with them."""
 
 import hashlib
-import http.server
 import tarfile
-import threading
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ from configs.gan_schema import DigitsData
 from datamodules import digits_files
 from datamodules.clip_source import ClipSource
 from datamodules.digits import DIGITS, Digits
+from tests.datamodules.loopback import served
 
 RATE = 8000
 
@@ -166,21 +164,12 @@ def test_settings_that_contradict_each_other(arguments, message):
         compose(["experiment=digits_black_box", *arguments])
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def site(tmp_path_factory):
     """A web server on loopback: its address and the folder it serves."""
     folder = tmp_path_factory.mktemp("site")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}", folder
-        running.shutdown()
-        thread.join()
+    with served(folder) as address:
+        yield address, folder
 
 
 def test_speech_commands_are_fetched_where_they_are_missing(sc09, site, tmp_path_factory, monkeypatch):

@@ -1,14 +1,11 @@
 """The whole release, downloaded: 2,000 wav files, so that the checks meet its real counts."""
 
 import csv
-import http.server
 import io
-import threading
 import wave
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import pytest
 from configs.data_schema import Esc50Data
 from configs.errors import InputError
 from datamodules.esc50 import COLUMNS, Esc50, check_release
+from tests.datamodules.loopback import served
 
 Row = dict[str, Any]
 
@@ -49,22 +47,13 @@ def release_zip(table: list[Row], spoil: dict[str, bytes] | None = None) -> byte
     return buffer.getvalue()
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def site(tmp_path) -> Iterator[tuple[Esc50Data, Path]]:
     """Settings that download from a server on loopback, and the archive it serves."""
     (tmp_path / "site").mkdir()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=tmp_path / "site")) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        url = f"http://127.0.0.1:{running.server_port}/master.zip"
+    with served(tmp_path / "site") as address:
+        url = f"{address}/master.zip"
         yield Esc50Data(root=str(tmp_path / "data/ESC-50"), download=True, url=url), tmp_path / "site/master.zip"
-        running.shutdown()
-        thread.join()
 
 
 def test_the_release_is_downloaded_checked_and_used(site):

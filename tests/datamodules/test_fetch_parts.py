@@ -1,37 +1,16 @@
 """Data sets of many files: fetched once each, resumed after a kill, checked, and moved to their place whole."""
 
 import hashlib
-import http.server
-import io
-import tarfile
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from configs.errors import InputError
 from datamodules.fetch_parts import Part, fetch_parts
+from tests.datamodules.loopback import Handler, served, tarred
 
 TABLE = b"a.wav\nb.wav\n"
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    asked: list[str] = []  # noqa: RUF012
-
-    def log_message(self, *_: object) -> None:
-        self.asked.append(self.path)
-
-
-def tarred(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -43,12 +22,8 @@ def site(tmp_path) -> Iterator[tuple[str, Path]]:
     (folder / "table.csv").write_bytes(TABLE)
     (folder / "0.tar.gz").write_bytes(tarred({"audio-0/a.wav": b"A" * 50}))
     (folder / "1.tar.gz").write_bytes(tarred({"audio-1/b.wav": b"B" * 50}))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}", folder
-        running.shutdown()
-        thread.join()
+    with served(folder) as address:
+        yield address, folder
 
 
 def parts(url: str, md5: str | None = None):

@@ -1,11 +1,6 @@
 """The Jamendo corpus fetched from its publisher's archives, served on loopback."""
 
-import http.server
-import io
-import tarfile
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,25 +8,9 @@ import pytest
 from configs.errors import InputError
 from configs.jamendo_schema import JamendoData
 from datamodules.jamendo import check_corpus, corpus_folder
+from tests.datamodules.loopback import Handler, served, tarred
 
 COUNTS = {"train": 61, "valid": 16, "test": 16}
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    asked: list[str] = []  # noqa: RUF012
-
-    def log_message(self, *_: object) -> None:
-        self.asked.append(self.path)
-
-
-def tarred(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 def songs(split: str) -> list[str]:
@@ -53,13 +32,9 @@ def site(tmp_path: Path) -> Iterator[tuple[JamendoData, Path]]:
         (folder / f"jam_{split}_list.txt").write_text("".join(f"{stem}.trs\r\n" for stem in stems))
         labels |= {f"jamendo_lab/{stem}.lab": b"0 1 nosing\n1 2 sing\n" for stem in stems}
     (folder / "jam_annote.tar.gz").write_bytes(tarred(labels))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        url = f"http://127.0.0.1:{running.server_port}"
+    with served(folder) as address:
+        url = address
         yield JamendoData(root=str(tmp_path / "corpus"), url=url, download=True), folder
-        running.shutdown()
-        thread.join()
 
 
 def test_archives_and_lists_become_the_layout(site: tuple[JamendoData, Path]) -> None:

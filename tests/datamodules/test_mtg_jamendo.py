@@ -1,12 +1,9 @@
 """MTG-Jamendo: official lists, tags, the middle of long tracks, the publisher's hashes; on a miniature."""
 
 import hashlib
-import http.server
 import io
 import tarfile
-import threading
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ from configs.dataset_schema import MtgJamendoData
 from configs.errors import InputError
 from datamodules.clip_source import ClipSource
 from datamodules.mtg_jamendo import COLUMNS, HASHES, TAGS, MtgJamendo, check_release
+from tests.datamodules.loopback import served
 
 NAMES = ("genre---rock", "instrument---piano", "mood/theme---happy")
 RATE = 8000
@@ -136,11 +134,6 @@ def test_what_is_missing_is_said(tmp_path):
         MtgJamendo(config, 22050)
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_lists_and_then_the_archives_that_they_name_are_fetched(tmp_path, monkeypatch):
     write(tmp_path / "built", low=True)
     site = tmp_path / "site"
@@ -160,10 +153,8 @@ def test_lists_and_then_the_archives_that_they_name_are_fetched(tmp_path, monkey
     hashes = site / "data/download" / HASHES["low"]
     hashes.write_text("".join(f"{'0' * 64 if name == '1.tar' else good[name]} {name}\n" for name in sorted(good)))
     monkeypatch.setattr(jamendo, "N_TAGS", 3)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=site)) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        url = f"http://127.0.0.1:{running.server_port}"
+    with served(site) as address:
+        url = address
         config = MtgJamendoData(root=str(tmp_path / "data/mtg"), seconds=1.0, download=True, url=url, lists_url=url)
         with pytest.raises(InputError, match=r"1.tar has SHA-256 [0-9a-f]{64}, not 0{64}"):
             MtgJamendo(config, 22050)
@@ -171,6 +162,4 @@ def test_lists_and_then_the_archives_that_they_name_are_fetched(tmp_path, monkey
         work = tmp_path / "data/.mtg.download/whole/data/download" / HASHES["low"]
         work.write_text("".join(f"{good[name]} {name}\n" for name in sorted(good)))
         source = MtgJamendo(config, 22050)
-        running.shutdown()
-        thread.join()
     assert source.read(source.splits["val"][0])[0].size == RATE

@@ -1,12 +1,9 @@
 """SONYC-UST v2: official splits, votes, unknown labels on both levels, and every fault named; on a miniature."""
 
 import hashlib
-import http.server
 import io
 import tarfile
-import threading
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from configs.dataset_schema import SonycUstData
 from configs.errors import CommandError, InputError
 from datamodules.clip_source import ClipSource
 from datamodules.sonyc_ust import SonycUst, check_release
+from tests.datamodules.loopback import served
 from tests.miniature_sonyc import FINE, HEADER, row, write_audio, write_miniature, write_table
 
 
@@ -157,11 +155,6 @@ def test_what_is_missing_is_said(tmp_path):
         open_set(root)
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_it_is_fetched_part_by_part_checked_and_used(tmp_path, monkeypatch):
     """The publisher's files, in miniature: a table and archives of audio, each with its MD5."""
     built, site = write_miniature(tmp_path / "built"), tmp_path / "site"
@@ -176,19 +169,13 @@ def test_it_is_fetched_part_by_part_checked_and_used(tmp_path, monkeypatch):
     hashes = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in site.iterdir()}
     monkeypatch.setattr(sonyc, "MD5", hashes)
     monkeypatch.setattr(sonyc, "check_release", lambda root: None)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=site)) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        config = SonycUstData(
-            root=str(tmp_path / "data/sonyc"), download=True, url=f"http://127.0.0.1:{running.server_port}"
-        )
+    with served(site) as address:
+        config = SonycUstData(root=str(tmp_path / "data/sonyc"), download=True, url=address)
         monkeypatch.setitem(hashes, "audio-1.tar.gz", "0" * 32)
         with pytest.raises(InputError, match=r"audio-1.tar.gz has MD5 [0-9a-f]{32}, not 0{32}: damaged or replaced"):
             SonycUst(config, 22050)
         assert not Path(str(config.root)).exists()
         hashes["audio-1.tar.gz"] = hashlib.md5((site / "audio-1.tar.gz").read_bytes()).hexdigest()
         source = SonycUst(config, 22050)
-        running.shutdown()
-        thread.join()
     assert len(source.splits["train"]) == 24
     assert len(SonycUst(replace(config, labels="fine"), 22050).class_names) == len(FINE) - 2

@@ -2,11 +2,8 @@
 
 import csv
 import hashlib
-import http.server
 import io
 import tarfile
-import threading
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from configs.dataset_schema import UrbanSound8KData
 from configs.errors import CommandError, InputError
 from datamodules.clip_source import ClipSource
 from datamodules.urbansound8k import UrbanSound8K, check_release
+from tests.datamodules.loopback import served
 
 NAMES = ("air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling", "engine_idling", "gun_shot",
          "jackhammer", "siren", "street_music")  # fmt: skip
@@ -141,11 +139,6 @@ def test_what_is_missing_is_said(tmp_path):
         UrbanSound8K(config, 22050)
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_the_archive_is_fetched_and_compared_with_its_hash(tmp_path, monkeypatch):
     write(tmp_path / "UrbanSound8K", rows())
     (tmp_path / "site").mkdir()
@@ -155,10 +148,8 @@ def test_the_archive_is_fetched_and_compared_with_its_hash(tmp_path, monkeypatch
     whole = buffer.getvalue()
     monkeypatch.setattr(urban, "N_CLIPS", 200)
     root = tmp_path / "data/us8k"
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=tmp_path / "site")) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        url, md5 = f"http://127.0.0.1:{running.server_port}/all.tar.gz", hashlib.md5(whole).hexdigest()
+    with served(tmp_path / "site") as address:
+        url, md5 = f"{address}/all.tar.gz", hashlib.md5(whole).hexdigest()
         config = UrbanSound8KData(root=str(root), download=True, url=url, archive_md5=md5)
         (tmp_path / "site/all.tar.gz").write_bytes(whole[: len(whole) // 2])
         with pytest.raises(InputError, match="has MD5"):
@@ -169,5 +160,3 @@ def test_the_archive_is_fetched_and_compared_with_its_hash(tmp_path, monkeypatch
         assert not root.exists()
         (tmp_path / "site/all.tar.gz").write_bytes(whole)
         assert len(UrbanSound8K(config, 22050).splits["test"]) == 20
-        running.shutdown()
-        thread.join()

@@ -8,7 +8,8 @@ import pytest
 from configs.errors import InputError
 from interpretability.dissection.unit_report import to_plain
 from report.build import build
-from report.dissection_file import ProbeClip, load_units, read_sound
+from report.dissection_file import SOUNDS, ProbeClip, load_units
+from report.sound_file import read_sound
 from tests.report.dissected_run import CLASSES, HOSTILE, RATE, dissected, gallery, some, unit
 
 __all__ = ["gallery"]  # a fixture
@@ -20,10 +21,10 @@ def test_what_is_written_is_read_again(tmp_path):
     assert found.units == [to_plain(one) for one in some()]
     assert found.clips[1] == ProbeClip(f"clip 1 {CLASSES[1]}", 1.0, (CLASSES[1],), "1.wav")
     assert [point.epoch for point in found.points] == [1, 10]
-    sound = read_sound(tmp_path, found.clips[0])
+    sound = read_sound(tmp_path / SOUNDS / found.clips[0].file)
     assert len(sound) == RATE
     assert 0.2 < np.abs(sound).max() < 0.6
-    assert read_sound(tmp_path, found.clips[-1]) is None
+    assert read_sound(tmp_path / SOUNDS / (found.clips[-1].file or "")) is None
 
 
 def test_a_run_without_units_has_no_gallery(tmp_path):
