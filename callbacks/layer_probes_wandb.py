@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from callbacks.listening_media import Entries
-from report.layer_pages_file import FOLDER, SOUNDS, load_points, read_sound
+from report.layer_pages_file import FOLDER, SOUNDS, load_points
+from report.sound_file import read_sound
 
 TABLES = ("carried", "probes", "sections", "effects", "patching", "controlling_latents", "copying", "doses")
 """Tables that are logged, where the run has them."""
@@ -27,7 +28,7 @@ def end_entries(folder: Path) -> Entries:
             found["layer_probes/sounds"] = [
                 wandb.Audio(str(folder / SOUNDS / file), caption=title)
                 for title, file in files
-                if read_sound(folder, file) is not None
+                if read_sound(folder / SOUNDS / file) is not None
             ]
         return found
 
