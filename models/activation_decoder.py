@@ -1,6 +1,7 @@
 """Decoders from a backbone's maps to non-negative NMF activations (Psi of Parekh et al. 2022)."""
 
 from collections.abc import Mapping
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -35,8 +36,8 @@ class LightDecoder(nn.Module):
 
     def forward(self, maps: Mapping[str, Tensor], n_frames: int) -> Tensor:
         """Maps (B, C_l, F_l, T_l) -> activations (B, K, T) >= 0 at `n_frames` = T frames."""
-        series = [read(maps[layer].flatten(1, 2)) for layer, read in zip(self.layers, self.read, strict=True)]
-        hidden = F.relu(self.norm(torch.stack([clocked(s, n_frames) for s in series]).sum(dim=0)))
+        series = [read_map(read, maps[layer]) for layer, read in zip(self.layers, self.read, strict=True)]
+        hidden = F.relu(self.norm(reduce(torch.add, [clocked(s, n_frames) for s in series])))
         return F.softplus(self.out(F.relu(self.mix(hidden))))
 
 
@@ -65,9 +66,9 @@ class GenericDecoder(nn.Module):
 
     def forward(self, maps: Mapping[str, Tensor], n_frames: int) -> Tensor:
         """Maps (B, C_l, F_l, T_l) -> activations (B, K, T) >= 0 at `n_frames` = T frames."""
-        series = [read(maps[layer].flatten(1, 2)) for layer, read in zip(self.layers, self.read, strict=True)]
+        series = [read_map(read, maps[layer]) for layer, read in zip(self.layers, self.read, strict=True)]
         steps = min(max(s.shape[-1] for s in series), n_frames)
-        hidden = F.relu(self.norm(torch.stack([clocked(s, steps) for s in series]).sum(dim=0)))
+        hidden = F.relu(self.norm(reduce(torch.add, [clocked(s, steps) for s in series])))
         for mix in self.mix:
             hidden = F.relu(mix(hidden))
         return F.softplus(self.time2(F.relu(self.time1(clocked(hidden, n_frames)))))
@@ -116,6 +117,16 @@ class PaperDecoder(nn.Module):
         x = stretch(F.relu(self.mix(stretch(x, 2 * steps))), 4 * steps)
         series = stretch(F.relu(self.collapse(x)), n_frames).squeeze(2)
         return F.relu(self.time2(F.relu(self.time1(series))))
+
+
+def read_map(read: nn.Module, maps: Tensor) -> Tensor:
+    """Maps (B, C, F, T) -> series (B, C', T), one linear map over channels and frequency at each time step.
+
+    A kernel as high as the maps reads them where they lie; flattened, channels-last maps would have to be copied, and
+    the gradient of their ReLU would be several times slower.
+    """
+    weight = read.get_parameter("weight")
+    return F.conv2d(maps, weight.view(-1, *maps.shape[1:3], 1)).squeeze(2)
 
 
 def clocked(series: Tensor, n_steps: int) -> Tensor:

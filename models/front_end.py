@@ -80,7 +80,8 @@ class FrontEnd(nn.Module):
 
     def log_magnitude(self, spectrum: Tensor) -> Tensor:
         """X = log(1 + |S|) (B, F, T), the matrix that the dictionary explains (Parekh et al. 2022, section 3)."""
-        return torch.log1p((power(spectrum) + 1e-20).sqrt())  # the offset keeps the slope finite at digital silence
+        magnitude = power(spectrum).add_(1e-20).sqrt_()  # the offset keeps the slope finite at digital silence
+        return torch.log1p(magnitude)
 
     def n_steps(self, length: Tensor) -> Tensor:
         """Number of steps (B,) of the features that hold sound: frames, or samples where the waveform is seen."""

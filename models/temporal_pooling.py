@@ -60,7 +60,7 @@ class StatisticsPooling(nn.Module):
         change = torch.diff(kept, dim=-1).abs()
         if mask is not None:
             change = change * mask[:, None, 1:].to(change.dtype)
-        smooth = F.avg_pool1d(kept, SMOOTHING, stride=1, padding=SMOOTHING // 2)  # silence beyond the clip
+        smooth = smoothed(kept)
         if mask is not None:
             smooth = smooth * mask[:, None, :].to(smooth.dtype)
         mean = kept.sum(dim=-1) / count
@@ -76,6 +76,18 @@ class StatisticsPooling(nn.Module):
             ],
             dim=1,
         )
+
+
+def smoothed(series: Tensor) -> Tensor:
+    """Mean (B, K, T) of the nine frames around each frame, with silence beyond the clip.
+
+    Sums of two, four and eight make the sum of nine in four passes, twice as fast as pooling, which takes nine.
+    """
+    padded = F.pad(series, (SMOOTHING // 2, SMOOTHING // 2))
+    two = padded[..., :-1] + padded[..., 1:]
+    four = two[..., :-2] + two[..., 2:]
+    eight = four[..., :-4] + four[..., 4:]
+    return (eight[..., :-1] + padded[..., 8:]) / SMOOTHING
 
 
 def spread(series: Tensor, count: Tensor, mask: Tensor | None) -> Tensor:

@@ -10,6 +10,7 @@ from datamodules.batch import Batch
 from models.black_box import BlackBoxClassifier
 from models.by_design import ByDesignClassifier
 from models.classifier import metric_target
+from models.component_classifier import squared_error
 
 NAMES = ("a", "b", "c")
 
@@ -68,6 +69,20 @@ def test_loss_terms_are_those_of_the_paper():
     torch.testing.assert_close(terms["sparsity"], 0.02 * torch.cat(activity).mean())
     expected = torch.nn.functional.cross_entropy(output.logits, clips.target)
     torch.testing.assert_close(terms["classification"], expected)
+
+
+def test_error_of_a_reconstruction_and_its_slopes_are_those_of_the_difference():
+    random = torch.Generator().manual_seed(0)
+    target, dictionary, activations = (
+        torch.rand(shape, generator=random, dtype=torch.float64, requires_grad=True)
+        for shape in ((2, 7, 5), (7, 3), (2, 3, 5))
+    )
+    found = squared_error(target, dictionary, activations)
+    expected = (target - dictionary @ activations).square().sum(dim=1, keepdim=True)
+    torch.testing.assert_close(found, expected)
+    given = (target, dictionary, activations)
+    slopes = (torch.autograd.grad(error.sum(), given, retain_graph=True) for error in (found, expected))
+    torch.testing.assert_close(*slopes)
 
 
 def test_unknown_labels_change_neither_loss_nor_metric():

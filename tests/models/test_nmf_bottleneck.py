@@ -6,10 +6,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from configs.errors import InputError
 from configs.schema import ByDesignConfig, SmallCNNConfig, VGGConfig
-from models.activation_decoder import GenericDecoder, LightDecoder, PaperDecoder, deepest
+from models.activation_decoder import GenericDecoder, LightDecoder, PaperDecoder, deepest, read_map
 from models.backbones import SmallCNN, measure
 from models.cost import count_parameters
 from models.nmf_bottleneck import NMFBottleneck
+from models.temporal_pooling import SMOOTHING, smoothed
 from models.vgg import VGG
 
 POOLINGS = ["statistics", "attention", "class_attention", "max", "mean"]
@@ -101,6 +102,22 @@ def test_hand_worked_statistics():
     assert found["mean change"] == pytest.approx(6 / 19)
     assert found["largest change"] == 3.0
     assert found["smoothed maximum"] == pytest.approx(3 / 9, rel=1e-5)
+
+
+@pytest.mark.parametrize("n_frames", [1, 4, 40])
+def test_smoothing_is_the_mean_of_nine_frames(n_frames):
+    series = torch.rand(2, 3, n_frames, dtype=torch.float64, requires_grad=True)
+    pooled = torch.nn.functional.avg_pool1d(series, SMOOTHING, stride=1, padding=SMOOTHING // 2)
+    torch.testing.assert_close(smoothed(series), pooled)
+    slope = torch.randn_like(pooled)
+    torch.testing.assert_close(*(torch.autograd.grad(made, series, slope)[0] for made in (smoothed(series), pooled)))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_maps_are_read_by_one_linear_map_over_channels_and_frequency(layout):
+    maps = torch.randn(2, 4, 16, 10).to(memory_format=layout).requires_grad_(True)
+    read = torch.nn.Conv1d(64, 5, 1, bias=False)
+    torch.testing.assert_close(read_map(read, maps), read(maps.flatten(1, 2)))
 
 
 def test_projection_keeps_a_trained_dictionary_valid():
