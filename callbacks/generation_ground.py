@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from callbacks.generation_excerpts import Excerpts, held_out_excerpts
 from callbacks.generation_network import Network, network_of
 from callbacks.generation_priors import USUAL_SECONDS, PriorPlan, build_prior, described, plan_prior
-from configs.errors import InputError
+from configs.errors import InputError, naming
 from configs.generation_schema import GenerationConfig
 from interpretability.generation.prior import Prior, check_prior
 from models.classifier import AudioClassifier
@@ -71,7 +71,7 @@ def prepare_search(
     check_prior(prior, network.sound, module.device)
     other, judge = independent_network(network, settings, independent)
     note = "" if other else "skipped: no independent network is configured (independent=RUN)"
-    return SearchGround(network, excerpts, prior, described(plan, excerpts), plan, settings, other, judge, note)
+    return SearchGround(network, excerpts, prior, described(plan, excerpts, prior), plan, settings, other, judge, note)
 
 
 def independent_network(
@@ -88,7 +88,8 @@ def independent_network(
     name = "an independent network"
     if given is None:
         path = Path(settings.independent or "")
-        given, name = load_run(path, str(own.device)).model, f"run {path.name}"
+        with naming("independent"):
+            given, name = load_run(path, str(own.device)).model, f"run {path.name}"
     if given.class_names != own.class_names:
         raise InputError(
             f"independent={settings.independent}: it tells other classes apart; train one on the same data"

@@ -1,4 +1,4 @@
-"""Which prior a search goes through: a trained generator, the spectra of real excerpts, or none but regularisers."""
+"""Which prior a search goes through: a trained generator, components or spectra of real excerpts, or regularisers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,13 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from callbacks.generation_excerpts import Excerpts
+from callbacks.generation_excerpts import Excerpts, training_excerpts
 from callbacks.generation_network import Kind, Network
 from configs.data_schema import FrontEndConfig
-from configs.errors import InputError
+from configs.errors import InputError, naming
 from configs.generation_schema import UNTRAINED, GenerationConfig
 from interpretability.generation.input_space import InputSpace
 from interpretability.generation.lanes import Lane, grid
+from interpretability.generation.principal_prior import principal_prior
 from interpretability.generation.prior import Prior
 from interpretability.generation.spectral_prior import SpectralPrior
 from models.gan_loading import LoadedGenerator, load_generator
@@ -20,9 +21,11 @@ from models.gan_loading import LoadedGenerator, load_generator
 USUAL_SECONDS = 1.6
 """Length of an excerpt for a prior without training: the paper's is 1.64 s."""
 UNTRAINED_NOTE = "untrained: mean spectrum of {n} held-out excerpts, phases searched"
+PRINCIPAL_NOTE = "untrained: {n} principal components of training excerpts"
 INPUT_NOTE = "untrained: input space, held by total variation and norm alone"
 STEPS: dict[str, tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]] = {
     "spectral": ((0.3, 0.1, 0.03), (0.0,), (0.0, 0.05, 0.2)),
+    "principal": ((0.1, 0.03, 0.01), (10.0, 1.0, 0.1), (0.0,)),
     "input": ((0.1, 0.03, 0.01), (10.0, 1.0, 0.1), (0.05,)),
     "generator": ((0.1, 0.03, 0.01), (1.0, 0.1, 0.01), (0.0,)),
 }
@@ -34,7 +37,7 @@ class PriorPlan:
     """What is known of a prior before any excerpt is heard.
 
     Attributes:
-        family: spectral, input or generator.
+        family: spectral, principal, input or generator.
         kind: of what it decodes; None takes what the network hears.
         n_samples: length of an excerpt.
         generator: as loaded.
@@ -58,8 +61,10 @@ def plan_prior(
     rate = front_end.sample_rate
     if config.prior in UNTRAINED:
         seconds = usual if config.seconds is None else config.seconds
-        return PriorPlan("input" if config.prior == "input" else "spectral", None, round(seconds * rate))
-    loaded = load_generator(config.prior, device)
+        family = "spectral" if config.prior == "none" else config.prior
+        return PriorPlan(family, "features" if family == "principal" else None, round(seconds * rate))
+    with naming("prior"):
+        loaded = load_generator(config.prior, device)
     loaded.check_heard_by(front_end)
     if config.seconds is not None and round(config.seconds * rate) != loaded.n_samples:
         raise InputError(
@@ -79,16 +84,23 @@ def build_prior(plan: PriorPlan, network: Network, excerpts: Excerpts) -> Prior:
         floor = float(network.encode(torch.zeros(1, network.n_samples)).min())
     if plan.family == "spectral":
         return SpectralPrior(excerpts.inputs, sound, floor, name="spectra of real excerpts")
+    if plan.family == "principal":
+        real = training_excerpts(excerpts.datamodule, network)
+        prior = principal_prior(real, sound, floor, name="principal components")
+        prior.generator.to(network.module.device)
+        return prior
     if sound.kind == "waveform":
         return InputSpace(sound, 0.0, float(excerpts.inputs.std()), decay=1.0, name="input space")
     mean, deviation = _band_moments(excerpts.inputs)
     return InputSpace(sound, mean, deviation, decay=1.0, floor=floor, name="input space")
 
 
-def described(plan: PriorPlan, excerpts: Excerpts) -> str:
+def described(plan: PriorPlan, excerpts: Excerpts, prior: Prior) -> str:
     """Return what every figure says of its prior."""
     if plan.generator is not None:
         return f"trained: model.name={plan.generator.config.model.name} of run {plan.generator.path.name}"
+    if plan.family == "principal":
+        return PRINCIPAL_NOTE.format(n=prior.latent_shape[0])
     return INPUT_NOTE if plan.family == "input" else UNTRAINED_NOTE.format(n=len(excerpts))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from callbacks.dissection_taps import BOTTLENECK, activations
 from callbacks.generation_network import Network
-from configs.errors import InputError
+from configs.errors import InputError, naming
 from interpretability.dissection.read_out import Axes
 from interpretability.generation.readings import checked
 from interpretability.generation.target import OUTPUT, Target
@@ -53,7 +53,8 @@ def units_of(network: Network, wanted: Sequence[str], read_out: str = "mean") ->
         InputError: A unit, layer or class that does not exist; the message names the nearest.
     """
     module = network.module
-    return [_unit(network, key, read_out) for key in (wanted or module.class_names)]
+    with naming("units"):
+        return [_unit(network, key, read_out) for key in (wanted or module.class_names)]
 
 
 def _unit(network: Network, key: str, read_out: str) -> Unit:

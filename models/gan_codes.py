@@ -88,6 +88,16 @@ def bits_for(n_classes: int) -> int:
     return max(1, (n_classes - 1).bit_length())
 
 
+def check_latents(latents: Tensor, n_latents: int) -> None:
+    """Refuse latents that a generator of `n_latents` cannot take.
+
+    Raises:
+        InputError: Another shape than (clips, n_latents).
+    """
+    if latents.ndim != 2 or latents.shape[1] != n_latents:
+        raise InputError(f"latents of shape {tuple(latents.shape)}: the generator takes (clips, {n_latents})")
+
+
 def latents_of(
     n: int,
     n_latents: int,

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from configs.errors import InputError
+from configs.errors import InputError, naming
 from models.classifier import AudioClassifier
 from models.run_loading import load_run
 
@@ -38,7 +38,8 @@ def load_judge(path: str, class_names: Sequence[str], sample_rate: int) -> Judge
         InputError: A run that cannot be loaded, names other classes, hears another rate or several classes at once,
             or was trained on clips whose closing silence it was not shown, which generated clips do have.
     """
-    run = load_run(path)
+    with naming("model.judge"):
+        run = load_run(path)
     if run.class_names != tuple(class_names):
         raise InputError(
             f"model.judge={path} tells {', '.join(run.class_names)} apart, the data have {', '.join(class_names)}: "

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from configs.errors import InputError
+from models.gan_codes import check_latents
 from models.wavegan import SLOPE, start_as_published
 
 KERNEL, LAYERS = 5, 4
@@ -110,10 +111,7 @@ class SpectrogramGenerator(nn.Module):
         Raises:
             InputError: Latents of another shape.
         """
-        if latents.ndim != 2 or latents.shape[1] != self.n_latents:
-            raise InputError(
-                f"latents of shape {tuple(latents.shape)}: the generator takes (excerpts, {self.n_latents})"
-            )
+        check_latents(latents, self.n_latents)
         # As in TensorFlow the dense layer's outputs run over channels first.
         maps: Tensor = (
             self.project_relu(self.project(latents)).reshape(len(latents), *self.grid, -1).permute(0, 3, 1, 2)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from configs.errors import InputError
+from models.gan_codes import check_latents
 from models.gan_convolution import Alignment, Down, Up
 from models.phase_shuffle import PhaseShuffle
 
@@ -80,15 +81,12 @@ class WaveGANGenerator(nn.Module):
         start_as_published(self)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents (B, n_latents), nominally in [-1, 1] -> waveforms (B, n_samples) in (-1, 1).
+        """Latents (B, n_latents), codes first, nominally in [-1, 1] -> waveforms (B, n_samples) in (-1, 1).
 
         Raises:
             InputError: Latents of another shape.
         """
-        if latents.ndim != 2 or latents.shape[1] != self.n_latents:
-            raise InputError(
-                f"latents of shape {tuple(latents.shape)}: the generator takes (clips, {self.n_latents}), codes first"
-            )
+        check_latents(latents, self.n_latents)
         steps = self.first[1]
         # As in TensorFlow the dense layer's outputs run over channels first; the order is free for a network that is
         # trained here, and it makes published weights fit.
@@ -143,13 +141,3 @@ class WaveGANCritic(nn.Module):
             if number <= min(SHUFFLED, self.n_layers - 1):
                 maps = self.get_submodule(f"shuffle{number}")(maps)
         return self.output(maps.transpose(1, 2).flatten(1))  # type: ignore[no-any-return]
-
-
-def count_sizes(width: int = 64, n_samples: int = 16384, n_codes: int = 10) -> dict[str, int]:
-    """Return the numbers of parameters of generator, critic and Q network of `n_codes` outputs."""
-    networks = {
-        "generator": WaveGANGenerator(n_samples, width),
-        "critic": WaveGANCritic(n_samples, width),
-        "q": WaveGANCritic(n_samples, width, n_codes),
-    }
-    return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}

@@ -10,13 +10,10 @@ from interpretability.generation.latent_priors import UniformLatent
 from interpretability.generation.prior import Prior, Sound
 from interpretability.generation.vocoding import Vocoder
 from models.gan_codes import latents_of
-from models.gan_generators import CHUNK, SEEDS
 from models.gan_judge import Judge, load_judge
 from models.gan_scores import code_scores
 from models.gan_training import AdversarialTraining
 from models.wavegan import WaveGANCritic, WaveGANGenerator
-
-__all__ = ["CHUNK", "SEEDS", "WaveGANTraining"]
 
 
 class WaveGANTraining(AdversarialTraining):

@@ -9,7 +9,8 @@ from configs.errors import InputError
 from configs.gan_schema import CiwGANConfig, FiwGANConfig, InformationGANConfig
 from configs.schema import Config
 from models.gan_codes import BinaryCodes, Codes, OneHotCodes, bits_for
-from models.wavegan_training import CHUNK, SEEDS, WaveGANTraining
+from models.gan_generators import CHUNK, SEEDS
+from models.wavegan_training import WaveGANTraining
 
 RMS_DECAY, RMS_FLOOR = 0.9, 1e-5
 """TensorFlow's RMSProp: decay of the mean square, and the root of its epsilon (1e-10, inside the root)."""

@@ -51,9 +51,10 @@ def test_the_command_line(run, capsys):
 @pytest.mark.parametrize(
     ("more", "code", "said"),
     [
-        ("units=[vioce]", 1, "did you mean 'voice'"),
-        ("units=[head:99]", 1, "no unit 99"),
-        ("prior=nowhere", 2, "nowhere"),
+        ("units=[vioce]", 1, "units: class 'vioce': the network has no such class, did you mean 'voice'"),
+        ("units=[head:99]", 1, "units: layer 'output' has units"),
+        ("prior=nowhere", 2, "prior: nowhere: not a run folder"),
+        ("independent=nowhere", 2, "independent: nowhere: not a run folder"),
         ("generation.latents=1", 2, "generation.latents=1 must be at least 3"),
         ("generation.least=50", 1, "and 50 are needed"),
     ],

@@ -121,7 +121,7 @@ def test_bands_are_standardised_and_restored():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(InputError, match=r"\(2, 5\).*\(excerpts, 128\)"):
+    with pytest.raises(InputError, match=r"\(2, 5\).*\(clips, 128\)"):
         SpectrogramGenerator(80, 115)(torch.zeros(2, 5))
     with pytest.raises(InputError, match=r"\(2, 1, 64, 69\).*\(B, 1, 80, 115\)"):
         SpectrogramCritic(80, 115)(torch.zeros(2, 1, 64, 69))
