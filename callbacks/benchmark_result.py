@@ -11,6 +11,7 @@ from callbacks.benchmark_methods import methods_of, untrained_explanation
 from callbacks.benchmark_plan import Plan, Task
 from callbacks.published_faults import FAULTS, score_faults
 from configs.errors import InputError
+from report.benchmark_classes import by_class
 from report.benchmark_table import FORMAT, Cell, block, costs
 from report.bootstrap import Values, figures
 
@@ -30,6 +31,9 @@ def tabulate(plan: Plan, tasks: Sequence[Task], done: Mapping[int, Scored]) -> d
     for one in first:
         own = [(task, done[place]) for place, task in enumerate(tasks) if task.block.key == one.key]
         part = block(one.title, note(one.run.class_names, own), cells[one.key])
+        for condition in part["conditions"]:
+            here = [cell for cell in cells[one.key] if cell.condition == condition["name"]]
+            condition["classes"] = by_class(here, one.run.class_names)
         blocks.append(part | {"key": one.key, "as_published": faults(plan, one.key)})
     runs = [str(path) for path in plan.paths]
     said = f"{len(runs)} runs, each on its own test clips" if len(runs) > 1 else f"Run {plan.paths[0].name}"
@@ -53,11 +57,12 @@ def _cells(plan: Plan, tasks: Sequence[Task], done: Mapping[int, Scored], key: s
     for (name, condition), places in same.items():
         if len(places) != len(plan.folds):
             raise InputError(f"{name} is not there for every pooled run; give it for each of them, or for none")
-        scores = {k: v for k, v in pooled([done[place].scores for place in places]).items() if "/" in k}
+        together = pooled([done[place].scores for place in places])
+        scores = {key: values for key, values in together.items() if "/" in key}
         seconds = [done[place].seconds for place in places]
         spent = {what: sum(one[what] for one in seconds) / len(seconds) for what in seconds[0]}
         method = tasks[places[0]].method
-        found.append(Cell(name, method.title, method.kind, condition, scores, spent))
+        found.append(Cell(name, method.title, method.kind, condition, scores, spent, together["label"]))
     return found
 
 

@@ -19,8 +19,9 @@ from configs.benchmark_schema import ExplanationsBenchmark
 from configs.errors import InputError
 from interpretability.isolation import forked_randomness
 from interpretability.listening.contamination import clip_seed
+from report.benchmark_classes import class_csv
 from report.benchmark_report import build_page
-from report.benchmark_table import csv_text, markdown
+from report.benchmark_text import csv_text, markdown
 from report.run_folder import replace_file
 
 
@@ -45,6 +46,7 @@ def benchmark_explanations(settings: ExplanationsBenchmark) -> str:
     replace_file(output / "explanations.json", (json.dumps(_plain(result), indent=1) + "\n").encode())
     replace_file(output / "explanations.md", markdown(result).encode())
     replace_file(output / "explanations.csv", csv_text(result).encode())
+    replace_file(output / "explanations_by_class.csv", class_csv(result).encode())
     lines = [f"table: {output / 'explanations.md'}"]
     if settings.report:
         lines.append(f"report: {build_page(plan.paths, output)}")

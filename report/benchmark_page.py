@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from report.benchmark_classes import class_cells, class_columns
 from report.benchmark_columns import BY_KEY, COST, ENERGIES, HEADLINE
 from report.benchmark_table import FORMAT, number, present
 from report.page import File
@@ -74,6 +75,7 @@ def _block(part: Mapping[str, Any]) -> dict[str, Any]:
             for energy, words in ENERGIES.items()
         ],
         "differences": [_difference(one, row) for one in conditions for row in one["differences"]],
+        "classes": [_classes(one) for one in conditions if one.get("classes")],
         "published": [_published(row) for row in part.get("as_published", [])],
         "playable": part.get("playable"),
     }
@@ -160,6 +162,21 @@ def _difference(condition: Mapping[str, Any], row: Mapping[str, Any]) -> dict[st
         "interval": _interval(row, column.unit),
         "verdict": row["verdict"],
         "n": row["n"] - row["undefined"],
+    }
+
+
+def _classes(condition: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of one condition class by class: heads of scores, and for each class its three cells of each."""
+    rows = condition["classes"]
+    columns = [BY_KEY[key] for key in class_columns(rows)]
+    return {
+        "title": condition["title"],
+        "own": rows[0]["own"],
+        "heads": [(column.label, column.unit) for column in columns],
+        "rows": [
+            (row["class"], row["n"], [class_cells(row["scores"].get(c.key, {}), c.unit) for c in columns])
+            for row in rows
+        ],
     }
 
 

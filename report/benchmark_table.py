@@ -1,10 +1,8 @@
-"""The table of explanations from the scores of single clips: blocks, rows, differences, costs; as Markdown and CSV.
+"""The table of explanations from the scores of single clips: blocks, rows, differences, costs.
 
 Scores come as one mapping for each cell (method x condition), from `energy/column` to an array over clips.
 """
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from report.benchmark_columns import BY_KEY, COLUMNS, CONDITION_TITLES, COST, ENERGIES, HEADLINE
+from report.benchmark_columns import BY_KEY, COLUMNS, CONDITION_TITLES, COST, HEADLINE
 from report.bootstrap import Figure, Values, excludes_zero, figures, paired
 
 FORMAT = 1
@@ -23,7 +21,7 @@ FORMAT = 1
 class Cell:
     """Scores of one method under one condition: `energy/column` -> (n,), and `seconds` per clip by what for.
 
-    `kind` is own, baseline or control.
+    `kind` is own, baseline or control; `labels` (n,) the numbers of the classes that are explained, where told.
     """
 
     method: str
@@ -32,6 +30,7 @@ class Cell:
     condition: str
     scores: Mapping[str, Values]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    labels: Values | None = None
 
 
 def block(title: str, note: str, cells: Sequence[Cell]) -> dict[str, Any]:
@@ -137,98 +136,3 @@ def number(value: float | None, unit: str = "") -> str:
         return "–"
     digits = 1 if unit in ("%", "dB", "nats") else 2
     return f"{value:.{digits}f}".replace("-", "−")
-
-
-def markdown(result: Mapping[str, Any]) -> str:
-    """Return the whole result as Markdown."""
-    lines = [f"# {result['title']}", "", result["sentence"], ""]
-    for part in result["blocks"]:
-        lines += [f"## {part['title']}", "", part["note"], ""]
-        for condition in part["conditions"]:
-            for energy, words in ENERGIES.items():
-                keys = present(condition["rows"], energy)
-                lines += [f"### {condition['title']}, {words} (n = {condition['n']})", ""]
-                lines += _markdown_rows(condition["rows"], keys)
-            lines += _markdown_differences(condition["differences"])
-        lines += _markdown_published(part.get("as_published", []))
-    lines += ["## Cost", "", "Seconds per clip.", "", *_markdown_costs(result["costs"])]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _markdown_rows(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
-    columns = [BY_KEY[key.partition("/")[2]] for key in keys]
-    heads = [f"{c.label}{f' {c.unit}' if c.unit else ''}{ {True: ' ↑', False: ' ↓', None: ''}[c.up] }" for c in columns]
-    lines = [
-        "| explanation | " + " | ".join(heads) + " | undefined | s/clip |",
-        "| --- |" + " ---: |" * (len(keys) + 2),
-    ]
-    for row in rows:
-        cells = [_cell(row["figures"].get(key), column.unit) for key, column in zip(keys, columns, strict=True)]
-        undefined = max((row["figures"][key]["undefined"] for key in keys if key.endswith(HEADLINE)), default=0)
-        seconds = number(row["seconds"].get("explain"))
-        lines.append(f"| {row['title']} | " + " | ".join(cells) + f" | {undefined} | {seconds} |")
-    return [*lines, ""]
-
-
-def _cell(figure: Mapping[str, Any] | None, unit: str) -> str:
-    if figure is None:
-        return "–"
-    mean, low, high = (number(figure[key], unit) for key in ("mean", "low", "high"))
-    return f"{mean} ({low} to {high})" if mean != "–" else "–"
-
-
-def _markdown_differences(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not found:
-        return []
-    lines = [
-        "Best own explanation minus the other at equal energy, paired over clips; * marks intervals without 0.",
-        "",
-    ]
-    lines += ["| score | own | other | difference | n |", "| --- | --- | --- | ---: | ---: |"]
-    for row in found:
-        column = BY_KEY[row["column"]]
-        mark = "" if row["verdict"] == "open" else " *"
-        value = _cell(row, column.unit)
-        lines.append(
-            f"| {column.label} | {row['own']} | {row['other']} | {value}{mark} | {row['n'] - row['undefined']} |"
-        )
-    return [*lines, ""]
-
-
-def _markdown_published(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not rows:
-        return []
-    lines = ["### As published", "", "What known faults of published scoring code make of the same explanations.", ""]
-    lines += ["| explanation | score | fault | right | as published |", "| --- | --- | --- | ---: | ---: |"]
-    for row in rows:
-        column = BY_KEY[row["column"]]
-        right, wrong = (_cell(row[key], column.unit) for key in ("right", "published"))
-        lines.append(f"| {row['title']} | {column.label} | {row['fault']} | {right} | {wrong} |")
-    return [*lines, ""]
-
-
-def _markdown_costs(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    heads = list(COST.values())
-    lines = ["| explanation | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * len(heads)]
-    for row in rows:
-        cells = [f"{row['seconds'][key]:.3f}" if key in row["seconds"] else "–" for key in COST]
-        lines.append(f"| {row['title']} | " + " | ".join(cells) + " |")
-    return [*lines, ""]
-
-
-def csv_text(result: Mapping[str, Any]) -> str:
-    """Return every figure on a line of its own."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(
-        ["block", "condition", "method", "kind", "energy", "score", "mean", "low", "high", "n", "undefined", "seconds"]
-    )
-    for part in result["blocks"]:
-        for condition in part["conditions"]:
-            for row in condition["rows"]:
-                for key, figure in row["figures"].items():
-                    energy, _, score = key.partition("/")
-                    values = [figure[name] for name in ("mean", "low", "high", "n", "undefined")]
-                    head = [part["title"], condition["name"], row["method"], row["kind"], energy, score]
-                    writer.writerow([*head, *values, row["seconds"].get("explain", "")])
-    return buffer.getvalue()

@@ -7,10 +7,13 @@ import json
 import numpy as np
 import pytest
 
+from report.benchmark_classes import by_class, class_csv
 from report.benchmark_columns import BY_KEY, HEADLINE
 from report.benchmark_page import page_context, read_result
 from report.benchmark_report import build_page
-from report.benchmark_table import Cell, best_own, block, costs, csv_text, differences, markdown
+from report.benchmark_table import Cell, best_own, block, costs, differences
+from report.benchmark_text import csv_text, markdown
+from report.build import render
 
 
 def cell(method, kind, increase, condition="other_class", **more):
@@ -95,3 +98,42 @@ def test_what_cannot_be_read_has_no_page(tmp_path, content):
     if content is not None:
         path.write_text(content)
     assert read_result(path) is None
+
+
+def classed():
+    """Clips 0 to 19 are explained for class 0, the others for class 2; only of class 0 more is kept than by chance."""
+    labels = np.repeat([0.0, 2.0], 20)
+    kept = np.concatenate([np.ones(20), np.tile([0.0, 1.0], 10)])
+    drawn = np.concatenate([np.zeros(20), np.tile([0.0, 1.0], 10)])
+    right = np.where(labels == 0, 1.0, np.nan)
+    scores = {"equal/input_fidelity": kept, "equal/mask_in_accuracy": right}
+    random = {"equal/input_fidelity": drawn, "equal/mask_in_accuracy": right * 0}
+    return [
+        Cell("own_selected", "own components", "own", "clean", scores, {}, labels),
+        Cell("own_random_components", "random", "control", "clean", random, {}, labels),
+    ]
+
+
+def test_classes_are_told_apart_and_stand_beside_random_components():
+    rows = by_class(classed(), ["<b>dog</b>", "cat", "rain"])
+    assert [(row["class"], row["n"]) for row in rows] == [("<b>dog</b>", 20), ("rain", 20)]
+    dog, rain = (row["scores"]["input_fidelity"] for row in rows)
+    assert (dog["own"]["mean"], dog["random"]["mean"], dog["difference"]["low"]) == (1.0, 0.0, 1.0)
+    assert rain["own"]["mean"] == rain["random"]["mean"] == 0.5
+    assert (rain["difference"]["low"], rain["difference"]["high"]) == (0.0, 0.0)
+    assert rows[1]["scores"]["mask_in_accuracy"]["own"]["undefined"] == 20
+    assert by_class(classed()[:1], ["dog", "cat", "rain"]) == []  # nothing to compare with
+
+
+def test_classes_are_shown_wherever_the_table_is():
+    part = block("By-design model", "note", classed()) | {"key": "by_design", "as_published": []}
+    part["conditions"][0]["classes"] = by_class(classed(), ["<b>dog</b>", "cat", "rain"])
+    whole = {"format": 1, "title": "T", "sentence": "S.", "blocks": [part], "costs": costs(classed())}
+    assert "| <b>dog</b> | 20 | 1.00 | 0.00 | 1.00 (1.00 to 1.00) * |" in markdown(whole)
+    assert "| rain | 20 | 0.50 | 0.50 | 0.00 (0.00 to 0.00) | – | – | – |" in markdown(whole)
+    lines = list(csv.DictReader(io.StringIO(class_csv(whole))))
+    assert len(lines) == 2 * 2 * 3
+    page = render("explanations_alone.html.j2", page_context(whole))
+    assert "&lt;b&gt;dog&lt;/b&gt;" in page
+    assert "<b>dog" not in page
+    assert "Class by class" in page

@@ -1,0 +1,103 @@
+"""Explanations class by class: what the best own explanation keeps of each class, beside random components."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from report.benchmark_columns import BY_KEY
+from report.benchmark_table import Cell, best_own, number
+from report.bootstrap import figures, paired
+
+CLASS_COLUMNS = ("input_fidelity", "mask_in_accuracy", "average_increase")
+"""Scores that are told class by class, at equal energy."""
+CONTROL = "random_components"
+"""End of the name of what stands beside the own explanation: as many components, drawn at random."""
+PARTS = ("own", "random", "difference")
+
+
+def by_class(cells: Sequence[Cell], class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row for each class that some clip is explained for, of the cells of one condition; [] without a control.
+
+    A row has the class, the number n of clips explained for it, and for each score the figures of the best own
+    explanation (best over all classes), of random components, and of their paired difference.
+    """
+    own = best_own(cells, f"equal/{CLASS_COLUMNS[0]}")
+    control = next((cell for cell in cells if cell.method.endswith(CONTROL)), None)
+    if own is None or control is None or own.labels is None:
+        return []
+    rows = []
+    for number_of_class in np.unique(own.labels).astype(int):
+        here = own.labels == number_of_class
+        scores: dict[str, Any] = {}
+        for column in CLASS_COLUMNS:
+            key = f"equal/{column}"
+            if key in own.scores and key in control.scores:
+                kept, drawn = own.scores[key][here], control.scores[key][here]
+                found = figures({"own": kept, "random": drawn}) | {"difference": paired(kept, drawn)}
+                scores[column] = {part: figure._asdict() for part, figure in found.items()}
+        rows.append({"class": class_names[number_of_class], "n": int(here.sum()), "own": own.title, "scores": scores})
+    return rows
+
+
+def class_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the scores that some class has a value of."""
+    return [
+        column
+        for column in CLASS_COLUMNS
+        if any(column in row["scores"] and number(row["scores"][column]["own"]["mean"]) != "–" for row in rows)
+    ]
+
+
+def class_markdown(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of a table of classes, or none where there is nothing to tell."""
+    if not rows:
+        return []
+    columns = [BY_KEY[key] for key in class_columns(rows)]
+    heads = [f"{c.label}{f' {c.unit}' if c.unit else ''} | random | difference" for c in columns]
+    lines = [
+        f"By explained class, equal energy: {rows[0]['own']}, and as many random components. * interval without 0.",
+        "",
+        "| class | n | " + " | ".join(heads) + " |",
+        "| --- |" + " ---: |" * (1 + 3 * len(columns)),
+    ]
+    for row in rows:
+        cells = [text for column in columns for text in class_cells(row["scores"].get(column.key, {}), column.unit)]
+        lines.append(f"| {row['class']} | {row['n']} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def class_cells(scores: Mapping[str, Any], unit: str) -> list[str]:
+    """Return what a score of one class reads as: own, random, and the difference with its interval."""
+    if not scores or number(scores["own"]["mean"]) == "–":
+        return ["–"] * len(PARTS)
+    own, drawn, change = (scores[part] for part in PARTS)
+    mark = " *" if _beyond_chance(change) else ""
+    interval = f"{number(change['low'], unit)} to {number(change['high'], unit)}"
+    return [
+        number(own["mean"], unit),
+        number(drawn["mean"], unit),
+        f"{number(change['mean'], unit)} ({interval}){mark}",
+    ]
+
+
+def _beyond_chance(change: Mapping[str, Any]) -> bool:
+    low, high = change["low"], change["high"]
+    return low is not None and high is not None and (low > 0 or high < 0)
+
+
+def class_csv(result: Mapping[str, Any]) -> str:
+    """Return every figure of every class on a line of its own."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["block", "condition", "class", "score", "of", "mean", "low", "high", "n", "undefined"])
+    for part in result["blocks"]:
+        for condition in part["conditions"]:
+            for row in condition.get("classes", []):
+                for column, scores in row["scores"].items():
+                    for of in PARTS:
+                        values = [scores[of][name] for name in ("mean", "low", "high", "n", "undefined")]
+                        writer.writerow([part["title"], condition["name"], row["class"], column, of, *values])
+    return buffer.getvalue()
