@@ -133,7 +133,7 @@ def test_classes_are_shown_wherever_the_table_is():
     assert "| rain | 20 | 0.50 | 0.50 | 0.00 (0.00 to 0.00) | – | – | – |" in markdown(whole)
     lines = list(csv.DictReader(io.StringIO(class_csv(whole))))
     assert len(lines) == 2 * 2 * 3
-    page = render("explanations_alone.html.j2", page_context(whole))
+    page = render("explanations_alone.html.j2", page_context(whole)).decode()
     assert "&lt;b&gt;dog&lt;/b&gt;" in page
     assert "<b>dog" not in page
     assert "Class by class" in page
