@@ -47,8 +47,8 @@ class ComponentsConfig(ModelConfig):
     """File of a learned dictionary; none learns one at the start of the training."""
     nmf: NMFConfig = field(default_factory=NMFConfig)
     """How the dictionary is learned."""
-    decoder: Literal["light", "paper", "generic"] = "light"
-    """Network from maps to activations: the light one, the paper's, or one of 3 M parameters for maps of any shape."""
+    decoder: Literal["compact", "light", "paper", "generic"] = "light"
+    """Network from maps to activations: compact, light (twice it), the paper's, or generic (3 M parameters)."""
     pooling: Literal["statistics", "attention", "class_attention", "max", "mean"] = "statistics"
     """How the activations of a component are summed up over time."""
     attention_from: Literal["activations", "maps"] = "activations"
@@ -80,6 +80,8 @@ class ByDesignConfig(ComponentsConfig):
 
     name: str = "by_design"
     """Classifier, by its registered name."""
+    decoder: Literal["compact", "light", "paper", "generic"] = "compact"
+    """Network from maps to activations: compact, light (twice it), the paper's, or generic (3 M parameters)."""
     auxiliary_weight: float = 0.5
     """Weight of the classification by the trunk's own linear head, used in training only; 0 leaves it out."""
     label_smoothing: float = 0.0

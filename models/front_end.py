@@ -80,8 +80,10 @@ class FrontEnd(nn.Module):
 
     def log_magnitude(self, spectrum: Tensor) -> Tensor:
         """X = log(1 + |S|) (B, F, T), the matrix that the dictionary explains (Parekh et al. 2022, section 3)."""
-        magnitude = power(spectrum).add_(1e-20).sqrt_()  # the offset keeps the slope finite at digital silence
-        return torch.log1p(magnitude)
+        energy = power(spectrum)
+        if energy.requires_grad:
+            return (energy + 1e-20).sqrt().log1p()  # the offset keeps the slope finite at digital silence
+        return energy.sqrt_().log1p_()
 
     def n_steps(self, length: Tensor) -> Tensor:
         """Number of steps (B,) of the features that hold sound: frames, or samples where the waveform is seen."""

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from configs.schema import ComponentsConfig
-from models.activation_decoder import GenericDecoder, LightDecoder, PaperDecoder, Shape
+from models.activation_decoder import CompactDecoder, GenericDecoder, LightDecoder, PaperDecoder, Shape
 from models.temporal_pooling import AttentionPooling, MaxPooling, MeanPooling, StatisticsPooling
 
-DECODERS = {"light": LightDecoder, "paper": PaperDecoder, "generic": GenericDecoder}
+DECODERS = {"compact": CompactDecoder, "light": LightDecoder, "paper": PaperDecoder, "generic": GenericDecoder}
 """Networks from maps to activations, as `model.decoder` names them."""
 
 

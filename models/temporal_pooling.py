@@ -5,6 +5,8 @@ alike, and return (B, P, K): P named statistics, or one attention-weighted mean 
 component depends on that component alone, except that attention weights look at all of them.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -66,28 +68,49 @@ class StatisticsPooling(nn.Module):
         mean = kept.sum(dim=-1) / count
         return torch.stack(
             [
-                kept.amax(dim=-1),
+                kept.max(dim=-1).values,
                 mean,
                 spread(kept, count, mask),
                 change.sum(dim=-1) / (count - 1).clamp_min(1),
-                change.amax(dim=-1) if change.shape[-1] else torch.zeros_like(mean),
-                smooth.amax(dim=-1),
+                change.max(dim=-1).values if change.shape[-1] else torch.zeros_like(mean),
+                smooth.max(dim=-1).values,
                 spread(smooth, count, mask),
             ],
             dim=1,
         )
 
 
-def smoothed(series: Tensor) -> Tensor:
-    """Mean (B, K, T) of the nine frames around each frame, with silence beyond the clip.
+class Smoothing(torch.autograd.Function):
+    """Mean of the nine frames around each frame, with silence beyond the clip; it is its own derivative.
 
-    Sums of two, four and eight make the sum of nine in four passes, twice as fast as pooling, which takes nine.
+    Sums of two, four and eight make the sum of nine in four passes: five times as fast as pooling, gradient included.
     """
-    padded = F.pad(series, (SMOOTHING // 2, SMOOTHING // 2))
-    two = padded[..., :-1] + padded[..., 1:]
-    four = two[..., :-2] + two[..., 2:]
-    eight = four[..., :-4] + four[..., 4:]
-    return (eight[..., :-1] + padded[..., 8:]) / SMOOTHING
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(series: Tensor) -> Tensor:
+        """Series (B, K, T) -> (B, K, T)."""
+        padded = F.pad(series, (SMOOTHING // 2, SMOOTHING // 2))
+        two = padded[..., :-1] + padded[..., 1:]
+        four = two[..., :-2] + two[..., 2:]
+        eight = four[..., :-4] + four[..., 4:]
+        return (eight[..., :-1] + padded[..., 8:]) / SMOOTHING
+
+    @staticmethod
+    def setup_context(context: Any, inputs: Any, output: Any) -> None:  # noqa: ANN401 - PyTorch's signature
+        """Keep nothing."""
+
+    @staticmethod
+    def backward(context: Any, *slopes: Tensor) -> Tensor:  # noqa: ANN401 - PyTorch's signature
+        """Slope of the result (B, K, T) -> slope of the series."""
+        return smoothed(slopes[0])
+
+
+def smoothed(series: Tensor) -> Tensor:
+    """Mean (B, K, T) of the nine frames around each frame, with silence beyond the clip."""
+    mean: Tensor = Smoothing.apply(series)  # type: ignore[no-untyped-call]
+    return mean
 
 
 def spread(series: Tensor, count: Tensor, mask: Tensor | None) -> Tensor:

@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from configs.errors import InputError
 from configs.schema import ByDesignConfig, SmallCNNConfig, VGGConfig
-from models.activation_decoder import GenericDecoder, LightDecoder, PaperDecoder, deepest, read_map
+from models.activation_decoder import CompactDecoder, GenericDecoder, LightDecoder, PaperDecoder, deepest, read_map
 from models.backbones import SmallCNN, measure
 from models.cost import count_parameters
 from models.nmf_bottleneck import NMFBottleneck
@@ -111,6 +111,7 @@ def test_smoothing_is_the_mean_of_nine_frames(n_frames):
     torch.testing.assert_close(smoothed(series), pooled)
     slope = torch.randn_like(pooled)
     torch.testing.assert_close(*(torch.autograd.grad(made, series, slope)[0] for made in (smoothed(series), pooled)))
+    torch.testing.assert_close(torch.vmap(smoothed)(series[:, None])[:, 0], pooled)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -129,23 +130,25 @@ def test_projection_keeps_a_trained_dictionary_valid():
     torch.testing.assert_close(head.dictionary.norm(dim=0), torch.ones(12))
 
 
-def test_light_decoder_costs_at_most_a_quarter_of_the_backbone():
+@pytest.mark.parametrize(("kind", "share"), [(LightDecoder, 0.25), (CompactDecoder, 0.14)])
+def test_small_decoders_cost_a_part_of_the_backbone(kind, share):
     net = SmallCNN(SmallCNNConfig(), 64).eval()
-    decoder = LightDecoder(deepest(measure(net, 64).maps), 64).eval()
+    decoder = kind(deepest(measure(net, 64).maps), 64).eval()
     features = torch.randn(1, 1, 64, 216)
     with FlopCounterMode(display=False) as backbone:
         maps = net(features).maps
     with FlopCounterMode(display=False) as head:
         activations = decoder(maps, 216)
-    assert head.get_total_flops() <= 0.25 * backbone.get_total_flops()
+    assert head.get_total_flops() <= share * backbone.get_total_flops()
     assert activations.shape == (1, 64, 216)
     assert activations.min() >= 0
 
 
+@pytest.mark.parametrize("kind", [LightDecoder, CompactDecoder])
 @pytest.mark.parametrize("n_frames", [17, 216, 500])
-def test_light_decoder_takes_any_length(n_frames):
+def test_small_decoders_take_any_length(kind, n_frames):
     net = SmallCNN(SmallCNNConfig(), 64).eval()
-    decoder = LightDecoder(deepest(measure(net, 64).maps), 8).eval()
+    decoder = kind(deepest(measure(net, 64).maps), 8).eval()
     assert decoder(net(torch.randn(2, 1, 64, n_frames)).maps, n_frames).shape == (2, 8, n_frames)
 
 
