@@ -13,6 +13,7 @@ import torch
 
 from callbacks.benchmark_clips import data_of
 from callbacks.explanation_fid_heard import write_heard
+from callbacks.generation_agreement import agreement_lines
 from callbacks.generation_files import record_of, write_generations
 from callbacks.generation_grid import grid_lines, paper_prior, paper_settings
 from callbacks.generation_result import UnitGenerations
@@ -21,7 +22,6 @@ from callbacks.generation_units import units_of
 from configs.errors import CommandError, InputError
 from configs.explain_schema import ExplainConfig
 from configs.generation_schema import GenerationConfig
-from interpretability.generation.score_agreement import LEAST_GROUPS, score_agreement
 from models.run_loading import load_run
 from report.build import build
 from report.generations_file import END, FOLDER
@@ -75,7 +75,7 @@ def explain_generations(settings: ExplainConfig) -> list[str]:
     write_heard(output, ground, INTERPRETED, epoch, end=True)
     lines += [line_of(unit) for unit in found]
     lines += [line for unit in found for line in grid_lines(unit)] if paper else []
-    lines += agreement_line(found)
+    lines += agreement_lines(found)
     lines.append(f"settings of all units: {output / LANES}")
     if settings.report:
         target = None if output == folder else output / "report"
@@ -118,34 +118,6 @@ def line_of(found: UnitGenerations) -> str:
         told += f"; not searched {ceiling.kernel:.3f})"
     heard = "" if score.recognised != score.recognised else f", judge recognises {score.recognised:.0%}"
     return f"{found.unit.name}, {found.aim}: {told}{heard}; {score.name}; n = {score.n}, {found.reference.described}"
-
-
-def agreement_line(found: Sequence[UnitGenerations]) -> list[str]:
-    """Say how well the score agrees with the independent network, over all settings of three classes or more."""
-    known = [(unit, score) for unit in found for score in unit.scores if score.recognised == score.recognised]
-    if len({unit.key for unit, _ in known}) < LEAST_GROUPS:
-        return []
-    distance, groups = [score.kernel for _, score in known], [unit.key for unit, _ in known]
-    random = torch.Generator().manual_seed(0)
-    agreement = score_agreement(distance, [score.recognised for _, score in known], groups, random)
-    within = score_agreement(distance, [score.transfer for _, score in known], groups, random, within=True)
-    lines = [
-        f"kernel distance and the judge's activation, ranked within classes: rank correlation {within.correlation:.2f} "
-        f"(95 % {within.low:.2f} to {within.high:.2f}; n = {within.n} settings of {within.groups} classes)"
-    ]
-    chosen = [unit.choice.score.recognised for unit in found if unit.unit.is_class]
-    middle = [
-        sorted(unit.scores, key=lambda s: s.kernel)[len(unit.scores) // 2] for unit in found if unit.unit.is_class
-    ]
-    shares = f"{sum(chosen) / len(chosen):.0%} of the chosen settings' sounds recognised, "
-    shares += f"{sum(score.recognised for score in middle) / len(middle):.0%} of the median settings'"
-    if agreement.correlation != agreement.correlation:
-        return [*lines, f"kernel distance and recognition cannot be compared: the latter does not vary; {shares}"]
-    return [
-        *lines,
-        f"kernel distance and recognition, over all classes: rank correlation {agreement.correlation:.2f} "
-        f"(95 % {agreement.low:.2f} to {agreement.high:.2f}); {shares}",
-    ]
 
 
 def write_table(path: Path, found: Sequence[UnitGenerations], ground: SearchGround, epoch: int) -> None:

@@ -19,6 +19,8 @@ QUIET = 1e-3
 """Peak, relative to that of its clip, below which an excerpt is silence (-60 dB)."""
 BATCH = 16
 """Clips read at once."""
+TRAINING = 4000
+"""Training excerpts that a prior without training is made of, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +118,34 @@ def held_out_excerpts(datamodule: "AudioDataModule", network: Network, n_clips: 
         tuple(held_classes(clips[index]) for index in places),
         network.n_samples,
     )
+
+
+def training_excerpts(datamodule: "AudioDataModule", network: Network, most: int = TRAINING, seed: int = 0) -> Tensor:
+    """Hear up to `most` excerpts (n, *sound.shape) of training clips, as many of each clip; silence is left out.
+
+    Raises:
+        InputError: Fewer than two excerpts.
+    """
+    clips = datamodule.dataset("train").clips
+    chosen = chosen_clips(clips, datamodule.n_classes, most)
+    each, random = -(-most // len(chosen)), torch.Generator().manual_seed(seed)
+    heard: list[Tensor] = []
+    for begin in range(0, len(chosen), BATCH):
+        batch = datamodule.batch("train", chosen[begin : begin + BATCH])
+        cuts: list[Tensor] = []
+        for row, length in enumerate(batch.length.tolist()):
+            sound = batch.waveform[row, : int(length)]
+            starts = excerpt_starts(sound, network.n_samples)
+            drawn = torch.randperm(len(starts), generator=random)[:each].tolist()
+            cuts += [cut(sound, starts[place], network.n_samples) for place in drawn]
+        if cuts:
+            heard.append(network.encode(torch.stack(cuts)).cpu())
+    if sum(map(len, heard)) < 2:
+        seconds = network.n_samples / datamodule.sample_rate
+        raise InputError(
+            f"no two excerpts of {seconds:.2f} s in {len(chosen)} training clips: choose shorter ones (seconds)"
+        )
+    return kept(torch.cat(heard)[:most])
 
 
 def excerpt_starts(sound: Tensor, n_samples: int) -> Sequence[int]:

@@ -99,8 +99,11 @@ def record_of(found: UnitGenerations, ground: SearchGround, epoch: int) -> dict[
         "by": found.by,
         "reason": found.choice.reason,
         "floor": {"kernel": _band(found.floors.kernel), "frechet": _band(found.floors.frechet)},
-        "ceiling": score_of(found.ceiling),
-        "lanes": [score_of(score, lanes[score.name]) for score in found.scores],
+        "ceiling": score_of(found.ceiling) | {"share_of_way": _plain(found.share_of_way(found.ceiling))},
+        "lanes": [
+            score_of(score, lanes[score.name]) | {"share_of_way": _plain(found.share_of_way(score))}
+            for score in found.scores
+        ],
         "chosen": next(i for i, score in enumerate(found.scores) if score is found.choice.score),
         "trace": _traces(found),
     }

@@ -9,6 +9,7 @@ from interpretability.generation.judge import Floors
 from interpretability.generation.lane_scores import LaneScore
 from interpretability.generation.lanes import Lane
 from interpretability.generation.reference import Reference
+from interpretability.generation.score_agreement import share_of_way
 from interpretability.generation.search_result import Search
 from interpretability.generation.selection import By, Choice
 
@@ -73,6 +74,14 @@ class UnitGenerations:
     def key(self) -> str:
         """The unit as it was typed."""
         return self.unit.key
+
+    def share_of_way(self, score: LaneScore) -> float:
+        """Return where the kernel distance of a setting lies between real sounds (0) and no search (1).
+
+        NaN for a reference of one recording.
+        """
+        floor = self.floors.kernel
+        return share_of_way(score.kernel, float("nan") if floor is None else floor.mean, self.ceiling.kernel)
 
 
 def refreshed(found: UnitGenerations) -> WarmStart:

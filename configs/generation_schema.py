@@ -6,7 +6,7 @@ from typing import Literal
 
 from configs.checks import above_zero, at_least, within
 
-UNTRAINED = ("none", "spectral", "input")
+UNTRAINED = ("none", "spectral", "principal", "input")
 """Priors without training, by name; anything else is the run folder of a trained generator."""
 
 
@@ -19,7 +19,8 @@ class GenerationConfig:
     aim: Literal["maximise", "minimise", "reach"] = "maximise"
     """Make units strong, weak, or as active as the real excerpts that excite them (reach)."""
     prior: str = "none"
-    """Run folder of a trained generator; none or spectral: spectra of real excerpts, untrained; input: input space."""
+    """Run folder of a trained generator, or without training: principal (components of training excerpts), input space,
+    spectral (spectra of real excerpts); none is spectral."""
     seconds: float | None = None
     """Length of an excerpt; none takes the length that the prior was trained on, 1.6 s without training."""
     read_out: str = "mean"

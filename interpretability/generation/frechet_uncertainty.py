@@ -1,5 +1,6 @@
 """What a Fréchet distance of few excerpts is worth: its floor, its interval, and its value for endless excerpts."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,9 @@ from torch import Tensor
 from configs.errors import InputError
 from interpretability.generation.feature_moments import as_rows, check_count
 from interpretability.generation.frechet import frechet_distance, spread
+
+LINE = 10
+"""Recordings from which on a distance is a line in 1 / R."""
 
 
 class Band(NamedTuple):
@@ -41,6 +45,10 @@ def floor_band(
     variance 1/q - 1/R of a finite population, that of as many new ones 1/q. The band is wider than the draws by the
     root of their ratio.
 
+    A Fréchet distance falls with the number R of recordings it is measured against, on a line in 1 / R, and a draw has
+    fewer of them than the reference. Its slope is measured with a quarter less, and the band is moved along it where
+    there are `LINE` recordings. It is about 0 for distances without a bias.
+
     Args:
         reference: features (n, D) or (n,).
         size: excerpts held out, as many as are generated; at most half of them are.
@@ -60,16 +68,28 @@ def floor_band(
     if n_groups < 2:
         raise InputError("a floor needs excerpts of at least two recordings, and there is one")
     wanted = max(2, min(size, len(rows) // 2))
-    found, held = [], 0
+    found, steps, held = [], [], 0
     for _ in range(draws):
         out = _held_out(numbers, n_groups, wanted, generator)
-        if 2 <= int(out.sum()) <= len(rows) - 2:
-            held += int(torch.bincount(numbers[out]).count_nonzero())
-            found.append(distance(rows[~out], rows[_some(out, wanted, generator)]))
+        if not 2 <= int(out.sum()) <= len(rows) - 2:
+            continue
+        count = int(torch.bincount(numbers[out]).count_nonzero())
+        held += count
+        new = rows[_some(out, wanted, generator)]
+        found.append(distance(rows[~out], new))
+        fewer = _held_out(numbers, n_groups, int((~out).sum()) // 4, generator, out)
+        left = n_groups - int(torch.bincount(numbers[fewer]).count_nonzero())
+        if n_groups >= LINE and int((~fewer).sum()) >= 2:
+            rest = n_groups - count
+            slope = (distance(rows[~fewer], new) - found[-1]) / (1 / left - 1 / rest)
+            steps.append(slope * (1 / n_groups - 1 / rest))
     if not found:
         raise InputError("no recording can be held out: one of them holds nearly all excerpts")
     values = torch.stack(found)
-    return _widened(_band(values, level), held / len(found) / n_groups, bool((values >= 0).all()))
+    band = _widened(_band(values, level), held / len(found) / n_groups)
+    step = float(torch.stack(steps).mean()) if steps else 0.0
+    least = 0.0 if bool((values >= 0).all()) else -math.inf
+    return Band(*(max(edge + step, least) for edge in band))
 
 
 def bootstrap_band(
@@ -137,11 +157,10 @@ def frechet_infinity(
     return Extrapolation(float(intercept), float(1 - spare / total) if total > 0 else 1.0)
 
 
-def _widened(band: Band, share: float, positive: bool) -> Band:
+def _widened(band: Band, share: float) -> Band:
     """The band of new recordings, from that of draws which hold out a share of the reference's."""
     factor = (1 / (1 - share)) ** 0.5
-    low, high = (band.mean + factor * (edge - band.mean) for edge in (band.low, band.high))
-    return Band(max(low, 0.0) if positive else low, band.mean, high)
+    return Band(*(band.mean + factor * (edge - band.mean) for edge in band))
 
 
 def _band(values: Tensor, level: float) -> Band:
@@ -160,12 +179,19 @@ def _numbers(groups: Sequence[object] | None, count: int) -> Tensor:
     return torch.tensor([known.setdefault(group, len(known)) for group in groups])
 
 
-def _held_out(numbers: Tensor, n_groups: int, wanted: int, generator: torch.Generator) -> Tensor:
-    """Which excerpts (n,) belong to recordings drawn until `wanted` are held out; at least one recording stays."""
-    order = torch.randperm(n_groups, generator=generator)[:-1]
+def _held_out(
+    numbers: Tensor, n_groups: int, wanted: int, generator: torch.Generator, before: Tensor | None = None
+) -> Tensor:
+    """Which excerpts (n,) belong to recordings drawn until `wanted` are held out; at least one recording stays.
+
+    Those held out `before` (n,) are so again, and do not count.
+    """
+    order = torch.randperm(n_groups, generator=generator)
+    gone = numbers[:0] if before is None else numbers[before]
+    order = order[~torch.isin(order, gone)][:-1]
     sizes = torch.bincount(numbers, minlength=n_groups)[order].cumsum(dim=0)
     taken = order[: int((sizes < wanted).sum()) + 1]
-    return torch.isin(numbers, taken)
+    return torch.isin(numbers, torch.cat([taken, gone]))
 
 
 def _some(out: Tensor, wanted: int, generator: torch.Generator) -> Tensor:

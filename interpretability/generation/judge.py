@@ -73,7 +73,7 @@ class Judge:
         self.activation, features, _ = listener.hears(excerpts)
         self.features = as_rows(features)
         self._elsewhere = None if independent is None else independent.hears(excerpts)
-        self._floors: dict[tuple[int, int], Band] = {}
+        self._floors: dict[int, Band] = {}
 
     def scores(self, search: Search) -> list[LaneScore]:
         """Measure every snapshot of a search."""
@@ -139,25 +139,23 @@ class Judge:
         """Return what `n` sounds of a perfect generator would score, in bands of 90 % of the draws."""
         if self.reference.n_recordings < 2:
             return Floors(None, None)
-        real, _ = reduced(self.features, self.features[:n])
-        random, of = torch.Generator().manual_seed(self.seed), self.reference.recordings
-        kernel = floor_band(real, n, random, of, distance=kernel_distance)
-        if self.reference.n_recordings < RECORDINGS:
-            return Floors(kernel, None)
         random = torch.Generator().manual_seed(self.seed)
-        return Floors(kernel, floor_band(real, n, random, of))
+        kernel = floor_band(self.features, n, random, self.reference.recordings, distance=reduced_kernel)
+        return Floors(kernel, None if self.reference.n_recordings < RECORDINGS else self._frechet_floor(n))
 
     def _frechet(self, real: Tensor, made: Tensor) -> tuple[float, float, float]:
         """Distance, floor, and half the width of the interval; NaN for too few recordings."""
         if self.reference.n_recordings < RECORDINGS:
             return UNKNOWN, UNKNOWN, UNKNOWN
-        size = len(made), real.shape[1]
-        if size not in self._floors:
-            random = torch.Generator().manual_seed(self.seed)
-            self._floors[size] = floor_band(real, len(made), random, self.reference.recordings)
         # Draws with replacement have a smaller spread than the set and lie off its value: only their width counts.
         boot = bootstrap_band(real, made, torch.Generator().manual_seed(self.seed))
-        return float(frechet_distance(real, made)), self._floors[size].mean, (boot.high - boot.low) / 2
+        return float(frechet_distance(real, made)), self._frechet_floor(len(made)).mean, (boot.high - boot.low) / 2
+
+    def _frechet_floor(self, n: int) -> Band:
+        if n not in self._floors:
+            random = torch.Generator().manual_seed(self.seed)
+            self._floors[n] = floor_band(self.features, n, random, self.reference.recordings, distance=reduced_frechet)
+        return self._floors[n]
 
     def _transfer(self, excerpts: Tensor) -> tuple[float, float, float]:
         """Activation, share recognised and kernel distance in the independent network; NaN without one."""
@@ -171,6 +169,16 @@ class Judge:
             float(strongest),
             float(kernel_distance(real_features, features)),
         )
+
+
+def reduced_kernel(real: Tensor, made: Tensor) -> Tensor:
+    """Return the kernel distance of features, reduced as those of generated sounds: by the real ones alone."""
+    return kernel_distance(*reduced(real, made))
+
+
+def reduced_frechet(real: Tensor, made: Tensor) -> Tensor:
+    """Return the Fréchet distance of features, reduced as those of generated sounds: by the real ones alone."""
+    return frechet_distance(*reduced(real, made))
 
 
 def reduced(real: Tensor, made: Tensor, principal: int = PRINCIPAL) -> tuple[Tensor, Tensor]:

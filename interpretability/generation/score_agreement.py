@@ -25,6 +25,15 @@ class Agreement(NamedTuple):
     groups: int
 
 
+def share_of_way(distance: float, floor: float, ceiling: float) -> float:
+    """Return where a distance lies between that of real sounds (0) and that of sounds that nobody searched (1).
+
+    Distances of different classes have different scales, as some classes are narrow and others near to any sound; their
+    shares of the way are comparable. NaN where either end is unknown, or no searched sound could be nearer.
+    """
+    return (distance - floor) / (ceiling - floor) if ceiling > floor else float("nan")
+
+
 def score_agreement(
     distance: Sequence[float],
     recognised: Sequence[float],

@@ -2,11 +2,9 @@
 
 import csv
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from callbacks.explain_generations import agreement_line
 from configs.compose import compose
 from datamodules.sound_scenes import SoundScenes
 from explain import main
@@ -48,6 +46,18 @@ def test_the_command_line(run, capsys):
     assert "overwrite=true" in capsys.readouterr().err
 
 
+def test_components_of_training_excerpts_as_a_prior(run, capsys):
+    assert explain(run, "units=[voice]", "prior=principal") == 0
+    printed = capsys.readouterr().out
+    # 32 training clips of 1 s have four excerpts of 0.4 s each, and a component needs four excerpts.
+    assert "prior: untrained: 32 principal components of training excerpts" in printed
+    with (run / "generations" / "lanes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    shares = [float(row["share_of_way"]) for row in rows if row["share_of_way"]]
+    assert len(shares) == len(rows)
+    assert float(rows[-1]["share_of_way"]) == pytest.approx(1)  # what was not searched
+
+
 @pytest.mark.parametrize(
     ("more", "code", "said"),
     [
@@ -65,22 +75,6 @@ def test_what_cannot_be_used_is_said_in_one_line(run, capsys, more, code, said):
     assert said in error
     assert error.startswith("error: ")
     assert error.count("\n") == 1
-
-
-def test_score_and_judge_are_compared_over_three_classes_or_more():
-    def unit(key, level):
-        scores = [
-            SimpleNamespace(kernel=0.1 * i + level, recognised=0.9 - 0.1 * i, transfer=-i - level) for i in range(5)
-        ]
-        choice = SimpleNamespace(score=scores[0])
-        return SimpleNamespace(key=key, unit=SimpleNamespace(is_class=True), scores=scores, choice=choice)
-
-    units = [unit(name, level) for name, level in (("a", 0.0), ("b", 0.01), ("c", 0.02))]
-    within, over_all = agreement_line(units)
-    assert "within classes: rank correlation 1.00" in within
-    assert "n = 15 settings of 3 classes" in within
-    assert "90% of the chosen settings' sounds recognised, 70% of the median settings'" in over_all
-    assert agreement_line(units[:2]) == []
 
 
 def test_the_example_of_the_readme_runs_as_written(run, monkeypatch, capsys):

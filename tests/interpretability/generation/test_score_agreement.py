@@ -7,7 +7,7 @@ import torch
 from scipy.stats import spearmanr
 
 from configs.errors import InputError
-from interpretability.generation.score_agreement import score_agreement
+from interpretability.generation.score_agreement import score_agreement, share_of_way
 
 
 def seeded():
@@ -62,3 +62,21 @@ def test_too_few_classes_are_counted():
         score_agreement([1.0, 2.0], [0.0, 1.0], ["a", "b"], seeded())
     with pytest.raises(InputError, match="2 distances, 1 shares and 2 groups"):
         score_agreement([1.0, 2.0], [0.0], ["a", "b"], seeded())
+
+
+def test_the_share_of_the_way_by_hand():
+    assert share_of_way(0.3, floor=0.1, ceiling=0.9) == pytest.approx(0.25)
+    assert share_of_way(0.1, 0.1, 0.9) == 0
+    assert math.isnan(share_of_way(0.3, 0.9, 0.9))
+    assert math.isnan(share_of_way(0.3, math.nan, 0.9))
+
+
+def test_classes_of_different_scales_agree_by_their_shares_only():
+    """Recognition falls with the share of the way; the distances of each class have a scale of their own."""
+    ends = [(0.1 * k, 0.1 * k + 1 + 3 * k) for k in range(10)]
+    shares = [i / 9 for i in range(10)]
+    distance = [low + share * (high - low) for low, high in ends for share in shares]
+    recognised, groups = [1 - share for _ in ends for share in shares], [k for k in range(10) for _ in shares]
+    found = [share_of_way(d, *ends[k]) for d, k in zip(distance, groups, strict=True)]
+    assert score_agreement(found, recognised, groups, seeded()).correlation == pytest.approx(1, abs=0.01)
+    assert score_agreement(distance, recognised, groups, seeded()).correlation < 0.9
