@@ -117,7 +117,8 @@ def line_of(found: UnitGenerations) -> str:
         told += "" if floors is None else f"; real {floors.low:.3f} to {floors.high:.3f}"
         told += f"; not searched {ceiling.kernel:.3f})"
     heard = "" if score.recognised != score.recognised else f", judge recognises {score.recognised:.0%}"
-    return f"{found.unit.name}, {found.aim}: {told}{heard}; {score.name}; n = {score.n} sounds against {found.reference.described}"
+    count = f"n = {score.n} sounds against {found.reference.described}"
+    return f"{found.unit.name}, {found.aim}: {told}{heard}; {score.name}; {count}"
 
 
 def write_table(path: Path, found: Sequence[UnitGenerations], ground: SearchGround, epoch: int) -> None:
