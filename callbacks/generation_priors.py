@@ -11,6 +11,7 @@ from callbacks.generation_network import Kind, Network
 from configs.data_schema import FrontEndConfig
 from configs.errors import InputError, naming
 from configs.generation_schema import UNTRAINED, GenerationConfig
+from interpretability.generation.frame_prior import FramePrior
 from interpretability.generation.input_space import InputSpace
 from interpretability.generation.lanes import Lane, grid
 from interpretability.generation.principal_prior import principal_prior
@@ -22,14 +23,18 @@ USUAL_SECONDS = 1.6
 """Length of an excerpt for a prior without training: the paper's is 1.64 s."""
 UNTRAINED_NOTE = "untrained: mean spectrum of {n} held-out excerpts, phases searched"
 PRINCIPAL_NOTE = "untrained: {n} principal components of training excerpts"
+FRAMES_NOTE = "learned on the spot: frames of training excerpts, and {n} directions in which they follow one another"
 INPUT_NOTE = "untrained: input space, held by total variation and norm alone"
 STEPS: dict[str, tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]] = {
     "spectral": ((0.3, 0.1, 0.03), (0.0,), (0.0, 0.05, 0.2)),
     "principal": ((0.1, 0.03, 0.01), (10.0, 1.0, 0.1), (0.0,)),
+    "frames": ((0.1, 0.03, 0.01), (10.0, 1.0, 0.1), (0.0,)),
     "input": ((0.1, 0.03, 0.01), (10.0, 1.0, 0.1), (0.05,)),
     "generator": ((0.1, 0.03, 0.01), (1.0, 0.1, 0.01), (0.0,)),
 }
 """Step sizes, weights and jitter that are tried where the configuration leaves them open: nine settings."""
+OF_FEATURES = {"principal": PRINCIPAL_NOTE, "frames": FRAMES_NOTE}
+"""Priors that are made of the features of training excerpts, and what is said of them."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class PriorPlan:
     """What is known of a prior before any excerpt is heard.
 
     Attributes:
-        family: spectral, principal, input or generator.
+        family: spectral, principal, frames, input or generator.
         kind: of what it decodes; None takes what the network hears.
         n_samples: length of an excerpt.
         generator: as loaded.
@@ -62,7 +67,7 @@ def plan_prior(
     if config.prior in UNTRAINED:
         seconds = usual if config.seconds is None else config.seconds
         family = "spectral" if config.prior == "none" else config.prior
-        return PriorPlan(family, "features" if family == "principal" else None, round(seconds * rate))
+        return PriorPlan(family, "features" if family in OF_FEATURES else None, round(seconds * rate))
     with naming("prior"):
         loaded = load_generator(config.prior, device)
     loaded.check_heard_by(front_end)
@@ -75,7 +80,7 @@ def plan_prior(
 
 
 def build_prior(plan: PriorPlan, network: Network, excerpts: Excerpts) -> Prior:
-    """Return the prior; those without training take their spectrum, or mean and deviation, from real excerpts."""
+    """Return the prior; without a generator it is made of real excerpts."""
     sound = network.sound
     if plan.generator is not None:
         return plan.generator.prior()
@@ -84,8 +89,10 @@ def build_prior(plan: PriorPlan, network: Network, excerpts: Excerpts) -> Prior:
         floor = float(network.encode(torch.zeros(1, network.n_samples)).min())
     if plan.family == "spectral":
         return SpectralPrior(excerpts.inputs, sound, floor, name="spectra of real excerpts")
-    if plan.family == "principal":
+    if plan.family in OF_FEATURES:
         real = training_excerpts(excerpts.datamodule, network)
+        if plan.family == "frames":
+            return FramePrior(real.to(network.module.device), sound, floor=floor)
         prior = principal_prior(real, sound, floor, name="principal components")
         prior.generator.to(network.module.device)
         return prior
@@ -99,8 +106,8 @@ def described(plan: PriorPlan, excerpts: Excerpts, prior: Prior) -> str:
     """Return what every figure says of its prior."""
     if plan.generator is not None:
         return f"trained: model.name={plan.generator.config.model.name} of run {plan.generator.path.name}"
-    if plan.family == "principal":
-        return PRINCIPAL_NOTE.format(n=prior.latent_shape[0])
+    if plan.family in OF_FEATURES:
+        return OF_FEATURES[plan.family].format(n=prior.latent_shape[0])
     return INPUT_NOTE if plan.family == "input" else UNTRAINED_NOTE.format(n=len(excerpts))
 
 

@@ -79,7 +79,7 @@ class ExplainConfig:
     units: list[str] = field(default_factory=list)
     """For generations: a class by its name, head:3, layer.path:7 or bottleneck:5 (a component); empty: all classes."""
     prior: str | None = None
-    """For generations: run folder of a trained generator, spectral (untrained) or input; none takes the callback's."""
+    """For generations: a generator's run folder, principal, frames, spectral or input; none: the callback's."""
     aim: Literal["maximise", "minimise", "reach"] | None = None
     """For generations: make units strong, weak, or as active as real excerpts do; none takes the callback's."""
     independent: str | None = None

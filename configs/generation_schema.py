@@ -6,8 +6,8 @@ from typing import Literal
 
 from configs.checks import above_zero, at_least, within
 
-UNTRAINED = ("none", "spectral", "principal", "input")
-"""Priors without training, by name; anything else is the run folder of a trained generator."""
+UNTRAINED = ("none", "spectral", "principal", "frames", "input")
+"""Priors without a trained generator, by name; anything else is the run folder of a trained generator."""
 
 
 @dataclass
@@ -19,8 +19,8 @@ class GenerationConfig:
     aim: Literal["maximise", "minimise", "reach"] = "maximise"
     """Make units strong, weak, or as active as the real excerpts that excite them (reach)."""
     prior: str = "none"
-    """Run folder of a trained generator, or without training: principal (components of training excerpts), input space,
-    spectral (spectra of real excerpts); none is spectral."""
+    """Run folder of a trained generator, or without one: principal (components of training excerpts), frames (learned
+    from these in a minute: lines may move), spectral (spectra of real excerpts) or input (space); none is spectral."""
     seconds: float | None = None
     """Length of an excerpt; none takes the length that the prior was trained on, 1.6 s without training."""
     read_out: str = "mean"

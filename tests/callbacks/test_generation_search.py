@@ -1,5 +1,6 @@
 """What units of a run ask for: units by name, priors, references, the trace that no search leaves, and its files."""
 
+import functools
 import math
 
 import pytest
@@ -12,6 +13,8 @@ from callbacks.generation_search import prepare_search, refreshed, search_units
 from callbacks.generation_units import units_of
 from configs.errors import InputError
 from configs.generation_schema import GenerationConfig
+from interpretability.generation.frame_autoencoder import FrameTraining
+from interpretability.generation.frame_prior import FramePrior
 from models.run_loading import load_run
 from report.generations_file import END, MEDIA, load_points
 from report.sound_file import read_sound
@@ -208,6 +211,19 @@ def test_input_space_needs_no_training_either(opened):
     found = search_units(ground, ["bottleneck:2"], share=0.5)[0]
     floor = float(ground.network.encode(torch.zeros(1, ground.network.n_samples)).min())
     assert found.features.min() >= floor
+
+
+def test_frames_of_training_excerpts_are_learned_on_the_spot(opened, monkeypatch):
+    short = functools.partial(FramePrior, training=FrameTraining(steps=20, batch=64))
+    monkeypatch.setattr("callbacks.generation_priors.FramePrior", short)
+    run, data = opened()
+    ground = prepare_search(run.model, data, GenerationConfig(**QUICK | {"prior": "frames", "lr": []}))
+    assert ground.prior_note.startswith("learned on the spot: frames of training excerpts, and 64 directions")
+    found = search_units(ground, ["bottleneck:2"], share=0.5)[0]
+    assert {score.lane.split(",")[1] for score in found.scores} == {" weight 10", " weight 1", " weight 0.1"}
+    floor = float(ground.network.encode(torch.zeros(1, ground.network.n_samples)).min())
+    assert found.features.min() >= floor
+    assert not torch.equal(found.features, found.start_features)
 
 
 def test_the_judge_is_another_network(opened):
