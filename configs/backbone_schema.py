@@ -59,8 +59,8 @@ class PretrainedConfig(BackboneConfig):
             yield f"backbone.frozen=true needs backbone.weights=FILE: an untrained {self.name} has nothing to keep"
         if self.weights == TO_BE_GIVEN:
             yield (
-                "backbone.weights is missing: give the run to start from, such as runs/esc10_masked_spectrogram/RUN; "
-                "python train.py experiment=esc10_masked_spectrogram trains one"
+                "backbone.weights is missing: give published weights, or a run to start from, such as "
+                "runs/esc10_masked_spectrogram/RUN, which python train.py experiment=esc10_masked_spectrogram trains"
             )
 
     def front_end_problems(self, front_end: FrontEndConfig) -> Iterator[str]:

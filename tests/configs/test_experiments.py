@@ -49,8 +49,8 @@ def test_experiments_differ() -> None:
 
 def test_twins_differ_in_the_model_alone() -> None:
     for name in [name for name in experiments() if name.endswith("_black_box")]:
-        box = flatten(to_plain(compose([f"experiment={name}", "data.root=x"])))
-        twin_name = name.replace("black_box", "by_design")
-        twin = flatten(to_plain(compose([f"experiment={twin_name}", "data.root=x"])))
+        _, *given = arguments(name)
+        box = flatten(to_plain(compose([f"experiment={name}", *given])))
+        twin = flatten(to_plain(compose([f"experiment={name.replace('black_box', 'by_design')}", *given])))
         different = {key for key in box.keys() & twin.keys() if box[key] != twin[key]}
         assert different == {"experiment", "model.name"}
