@@ -20,16 +20,14 @@ def agreement_lines(found: Sequence[UnitGenerations]) -> list[str]:
     groups = [unit.key for unit, _ in points]
     if len(set(groups)) < LEAST_GROUPS:
         return []
-    shares, raw = [unit.share_of_way(score) for unit, score in points], [score.kernel for _, score in points]
-    if any(share != share for share in shares):
-        shares = raw
     heard, transfer = [score.recognised for _, score in points], [score.transfer for _, score in points]
-    random = torch.Generator().manual_seed(0)
-    within = score_agreement(raw, transfer, groups, random, within=True)
+    within = score_agreement(
+        [score.kernel for _, score in points], transfer, groups, torch.Generator().manual_seed(0), within=True
+    )
     return [
         f"kernel distance and the judge's activation, ranked within classes: {_told(within)}; "
-        f"n = {within.n} settings of {within.groups} classes)",
-        _pooled(score_agreement(shares, heard, groups, random), score_agreement(raw, heard, groups, random)),
+        f"n = {within.n} settings of {within.groups} classes",
+        f"with recognition, over all classes: {_pooled(points, heard, groups)}",
         _gain(judged),
     ]
 
@@ -40,13 +38,20 @@ def median_setting(found: UnitGenerations) -> LaneScore:
     return ranked[len(ranked) // 2]
 
 
-def _pooled(shares: Agreement, raw: Agreement) -> str:
-    if shares.correlation != shares.correlation:
-        return "score and recognition cannot be compared: the latter does not vary"
-    return (
-        f"score (share of the way from real sounds to no search) and recognition, over all classes: {_told(shares)}; "
-        f"of kernel distances as they are {_told(raw)}); n = {shares.n} settings of {shares.groups} classes)"
-    )
+def _pooled(points: Sequence[tuple[UnitGenerations, LaneScore]], heard: list[float], groups: list[str]) -> str:
+    """Say how well each score agrees that all settings have; recognition that does not vary agrees with none."""
+    if len(set(heard)) == 1:
+        return "no score can be compared, as it does not vary"
+    scores = {
+        "share of the way from real sounds to no search": [unit.share_of_way(score) for unit, score in points],
+        "kernel distance": [score.kernel for _, score in points],
+        "Fréchet distance": [score.layer for _, score in points],
+    }
+    known = {name: values for name, values in scores.items() if all(value == value for value in values)}
+    found = {
+        name: score_agreement(values, heard, groups, torch.Generator().manual_seed(0)) for name, values in known.items()
+    }
+    return "; ".join(f"{name} {_told(agreement)}" for name, agreement in found.items())
 
 
 def _gain(judged: Sequence[UnitGenerations]) -> str:
@@ -63,4 +68,4 @@ def _gain(judged: Sequence[UnitGenerations]) -> str:
 
 
 def _told(found: Agreement) -> str:
-    return f"rank correlation {found.correlation:.2f} (95 % {found.low:.2f} to {found.high:.2f}"
+    return f"rank correlation {found.correlation:.2f} (95 % {found.low:.2f} to {found.high:.2f})"
