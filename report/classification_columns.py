@@ -36,10 +36,11 @@ COLUMNS = (
     Column("faithfulness", "faithfulness", "%", True, "Input fidelity: share of validation clips that are decided as "
            "before when only the explanation is left of them; behind it the same for random components.",
            "faithfulness_random"),
-    Column("frechet", "Fréchet", "", False, "Fréchet distance between sounds generated for the classes and validation "
-           "clips of them, in the model's own features, mean over classes; behind it that of other real clips.",
+    Column("frechet", "Fréchet", "", None, "Fréchet distance between sounds generated for the classes and validation "
+           "clips of them, mean over classes; behind it that of other real clips. It is small where it is near that of "
+           "real clips; models differ in the features it is taken in, so it does not rank them.",
            "frechet_floor", "real"),
-    Column("kernel", "kernel", "", False, "The same as a kernel distance, which few clips are enough for.",
+    Column("kernel", "kernel", "", None, "The same as a kernel distance, which few clips are enough for.",
            "kernel_floor", "real"),
     Column("named_units", "named units", "%", True, "Share of the units of the last layer that decides (components "
            "where there are) with a name that holds on clips it was not chosen by."),

@@ -143,35 +143,35 @@ def mean_average_precision(answers: Answers, weights: NDArray[np.float64]) -> Va
 
 
 def clip_interval(
-    pairs: Mapping[Any, Sequence[tuple[Answers, Answers]]], multi_label: bool, seed: int = 0
+    answers: Mapping[Any, Sequence[tuple[Answers, ...]]], multi_label: bool, seed: int = 0
 ) -> Figure | None:
-    """Return the mean difference of two models' scores with its bootstrap interval over test clips.
+    """Return a model's score, or the difference of two models' scores, with its bootstrap interval over test clips.
 
     Args:
-        pairs: for each fold, the answers of both models under each seed; all on the same clips.
+        answers: for each fold, the answers under each seed: of the model alone, or of both, the second one taken off.
         multi_label: whether the score is mean average precision, else accuracy.
         seed: of the resamples.
 
     Returns:
-        None where there is nothing to compare, or clips differ.
+        None where there is nothing to score, or clips differ.
     """
-    for first, second in itertools.chain.from_iterable(pairs.values()):
-        if first.clips != second.clips:
-            return None
-    folds = [list(seeds) for seeds in pairs.values() if seeds]
-    if not folds:
+    folds = [list(seeds) for seeds in answers.values() if seeds]
+    if not folds or any(len({one.clips for some in seeds for one in some}) > 1 for seeds in folds):
         return None
     if not multi_label:
-        differences = [np.mean([one.correct - two.correct for one, two in seeds], axis=0) for seeds in folds]
-        return figures({"": np.concatenate(differences)}, seed, 5 * DRAWS)[""]
+        scores = [np.mean([_net([one.correct for one in some]) for some in seeds], axis=0) for seeds in folds]
+        return figures({"": np.concatenate(scores)}, seed, 5 * DRAWS)[""]
     random, means, drawn = np.random.default_rng(seed), [], []
     for seeds in folds:
         n = len(seeds[0][0].clips)
         counts = np.vstack([np.ones((1, n)), random.multinomial(n, np.full(n, 1 / n), size=DRAWS)])
-        values = np.mean(
-            [mean_average_precision(one, counts) - mean_average_precision(two, counts) for one, two in seeds], axis=0
-        )
+        values = np.mean([_net([mean_average_precision(one, counts) for one in some]) for some in seeds], axis=0)
         means.append(values[0])
         drawn.append(values[1:])
     low, high = np.nanpercentile(np.mean(drawn, axis=0), [2.5, 97.5])
     return Figure(float(np.mean(means)), float(low), float(high), sum(len(seeds[0][0].clips) for seeds in folds), 0)
+
+
+def _net(scores: Sequence[Values]) -> Values:
+    """The first score less the others."""
+    return scores[0] - sum(scores[1:], np.zeros_like(scores[0]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from report.bootstrap import Figure
 from report.classification_notes import limits_note, note
 from report.classification_statistics import Answers, clip_interval, paired_test
 
@@ -74,7 +75,9 @@ def _of_data(data: str, cells: Sequence[CellResult], commands: Mapping[tuple[str
     models, folds, seeds = (_names(cells, name) for name in ("model", "fold", "seed"))
     metric = "map" if any("map" in cell.figures for cell in cells) else "accuracy"
     finished = [cell for cell in cells if cell.state == "finished"]
-    rows = [_row(model, [cell for cell in cells if cell.model == model], commands[data, model]) for model in models]
+    rows = [
+        _row(model, [cell for cell in cells if cell.model == model], commands[data, model], metric) for model in models
+    ]
     found = [
         difference(
             [cell for cell in finished if cell.model == models[0]],
@@ -96,7 +99,7 @@ def _of_data(data: str, cells: Sequence[CellResult], commands: Mapping[tuple[str
     return result | {"note": note(result), "limits": limits_note(result)}
 
 
-def _row(model: str, cells: Sequence[CellResult], command: str) -> dict[str, Any]:
+def _row(model: str, cells: Sequence[CellResult], command: str, metric: str) -> dict[str, Any]:
     finished = [cell for cell in cells if cell.state == "finished"]
     keys = list(dict.fromkeys(key for cell in finished for key in cell.figures))
     figures = {}
@@ -104,9 +107,15 @@ def _row(model: str, cells: Sequence[CellResult], command: str) -> dict[str, Any
         values = [cell.figures[key] for cell in finished if key in cell.figures]
         figures[key] = {"mean": float(np.mean(values)), "std": _std(values), "n": len(values)}
     clips = sum(len(cell.answers.clips) for cell in finished if cell.answers is not None and cell.seed == cells[0].seed)
+    answers: defaultdict[Any, list[tuple[Answers, ...]]] = defaultdict(list)
+    for cell in finished:
+        if cell.answers is not None:
+            answers[cell.fold].append((cell.answers,))
+    interval = _percent(clip_interval(answers, metric == "map"))
     return {
         "model": model,
         "figures": figures,
+        "interval": None if interval is None else interval | {"column": metric},
         "finished": len(finished),
         "planned": len(cells),
         "clips": clips,
@@ -143,7 +152,7 @@ def difference(first: Sequence[CellResult], second: Sequence[CellResult], metric
         return None
     unit = "fold" if len({one.fold for one, _ in pairs}) > 1 else "seed"
     grouped: defaultdict[Any, list[float]] = defaultdict(list)
-    answers: defaultdict[Any, list[tuple[Answers, Answers]]] = defaultdict(list)
+    answers: defaultdict[Any, list[tuple[Answers, ...]]] = defaultdict(list)
     for one, two in pairs:
         grouped[getattr(one, unit)].append(one.figures[metric] - two.figures[metric])
         if one.answers is not None and two.answers is not None:
@@ -152,15 +161,20 @@ def difference(first: Sequence[CellResult], second: Sequence[CellResult], metric
     test = paired_test(
         np.array([np.mean(values) for values in grouped.values()]), float(np.mean(ratios or [0])) * (unit == "fold")
     )
-    found = clip_interval(answers, metric == "map")
-    clips = None if found is None else {name: 100 * getattr(found, name) for name in ("mean", "low", "high")}
     return {
         "first": pairs[0][0].model,
         "second": pairs[0][1].model,
         "unit": unit,
         **{name: _finite(value) for name, value in test._asdict().items()},
-        "clips": None if clips is None or found is None else clips | {"n": found.n},
+        "clips": _percent(clip_interval(answers, metric == "map")),
     }
+
+
+def _percent(figure: Figure | None) -> dict[str, Any] | None:
+    """A score of clips with its interval, in per cent."""
+    if figure is None:
+        return None
+    return {name: 100 * getattr(figure, name) for name in ("mean", "low", "high")} | {"n": figure.n}
 
 
 def _finite(value: float) -> float | int | None:

@@ -25,8 +25,10 @@ def figure_text(row: Mapping[str, Any], key: str) -> str:
 
 
 def control_text(row: Mapping[str, Any], key: str) -> str:
-    """Return what stands beside a column's figures, such as what chance gives, or nothing."""
-    column = BY_KEY[key]
+    """Return what stands beside a column's figures: the interval of a score, what chance gives, or nothing."""
+    column, interval = BY_KEY[key], row.get("interval")
+    if interval is not None and interval["column"] == key:
+        return f"95 % {interval_text(interval)}"
     if column.control not in row["figures"]:
         return ""
     return f"{column.beside} {number(row['figures'][column.control]['mean'], column.unit)}"

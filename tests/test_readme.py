@@ -76,8 +76,13 @@ def modules(name: str, folder: Path) -> list[Path]:
     return new
 
 
+def whole(block: str) -> list[str]:
+    """Lines of a block of commands, those that go on joined."""
+    return block.replace("\\\n", " ").splitlines()
+
+
 def test_the_commands_of_the_other_scripts_are_right() -> None:
-    fenced = [line for name in SHOWN for block in blocks(name, "bash") for line in block.splitlines()]
+    fenced = [line for name in SHOWN for block in blocks(name, "bash") for line in whole(block)]
     scripts = ("python benchmark.py", "python explain.py", "python unlearn.py")
     lines = [line for line in dict.fromkeys(fenced) if line.startswith(scripts)]
     schemas = {"explanations": ExplanationsBenchmark, "sanity": SanityBenchmark, "unlearning": UnlearningBenchmark}

@@ -98,6 +98,10 @@ def test_interval_over_clips_finds_a_planted_difference_and_none_where_there_is_
     assert found.low < found.mean < found.high
     mean = np.mean([pair[0].correct - pair[1].correct for (pair,) in good.values()])
     assert found.mean == pytest.approx(mean)
+    alone = clip_interval({fold: [(pair[0],)] for fold, (pair,) in good.items()}, multi_label=False)
+    assert alone.mean == pytest.approx(np.mean([pair[0].correct for (pair,) in good.values()]))
+    error = np.sqrt(alone.mean * (1 - alone.mean) / 400)
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 * error, rel=0.1)
     same = {fold: [(pair[0][0], pair[0][0])] for fold, pair in good.items()}
     assert clip_interval(same, multi_label=False)[:3] == (0, 0, 0)
 
@@ -113,6 +117,9 @@ def test_interval_of_mean_average_precision():
     assert found.mean == pytest.approx(one - two)
     assert 0 < found.low < found.mean < found.high
     assert found.high - found.low < 0.3
+    alone = clip_interval({None: [(sharp,)]}, multi_label=True)
+    assert alone.mean == pytest.approx(one)
+    assert alone.low < one < alone.high
 
 
 def test_other_clips_are_not_compared():

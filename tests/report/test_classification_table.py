@@ -118,8 +118,11 @@ def test_files_hold_every_figure(tmp_path):
     result = tabulate(cells, COMMANDS)
     assert json.loads(json.dumps(result, allow_nan=False))["format"] == FORMAT
     text = markdown(result)
-    assert "| by_design | 5 | 500 | 88.2 ± 2.9 |" in text
-    assert "| post_hoc | 5 | 500 | 80.0 | 70.0 (random 20.0) |" in text
+    interval = result["sets"][0]["rows"][0]["interval"]
+    assert interval["low"] < interval["mean"] < interval["high"]
+    assert f"| by_design | 5 | 500 | 88.2 ± 2.9 (95 % {interval['low']:.1f} to {interval['high']:.1f}) |" in text
+    assert "| post_hoc | 5 | 500 | 80.0 (95 % " in text
+    assert " | 70.0 (random 20.0) |" in text
     assert "| by_design − black_box | 1.6 |" in text
     assert "python benchmark.py models=black_box\n" in text
     rows = list(csv.DictReader(io.StringIO(csv_text(result))))
