@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,23 +64,34 @@ def class_markdown(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "| --- |" + " ---: |" * (1 + 3 * len(columns)),
     ]
     for row in rows:
-        cells = [text for column in columns for text in class_cells(row["scores"].get(column.key, {}), column.unit)]
+        told = [class_cells(row["scores"].get(column.key, {}), column.unit) for column in columns]
+        cells = [
+            f"{cell.own} | {cell.random} | {cell.difference}{f' ({cell.interval})' if cell.interval else ''}"
+            for cell in told
+        ]
         lines.append(f"| {row['class']} | {row['n']} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 
-def class_cells(scores: Mapping[str, Any], unit: str) -> list[str]:
+class ClassCells(NamedTuple):
+    """What a score of one class reads as; `difference` is marked where its `interval` leaves out 0."""
+
+    own: str
+    random: str
+    difference: str
+    interval: str
+
+
+def class_cells(scores: Mapping[str, Any], unit: str) -> ClassCells:
     """Return what a score of one class reads as: own, random, and the difference with its interval."""
     if not scores or number(scores["own"]["mean"]) == "–":
-        return ["–"] * len(PARTS)
+        return ClassCells("–", "–", "–", "")
     own, drawn, change = (scores[part] for part in PARTS)
     mark = " *" if _beyond_chance(change) else ""
     interval = f"{number(change['low'], unit)} to {number(change['high'], unit)}"
-    return [
-        number(own["mean"], unit),
-        number(drawn["mean"], unit),
-        f"{number(change['mean'], unit)} ({interval}){mark}",
-    ]
+    return ClassCells(
+        number(own["mean"], unit), number(drawn["mean"], unit), f"{number(change['mean'], unit)}{mark}", interval
+    )
 
 
 def _beyond_chance(change: Mapping[str, Any]) -> bool:
