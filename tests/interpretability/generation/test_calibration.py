@@ -34,11 +34,10 @@ def test_the_floor_band_holds_what_it_says(distance):
 
 @pytest.mark.slow
 def test_excerpts_of_another_kind_lie_above_it():
-    random = torch.Generator().manual_seed(1)
-    above = 0
-    for _ in range(20):
+    random, above = torch.Generator().manual_seed(7), 0
+    for draw in range(100):
         reference, groups = recordings(60, random)
-        band = floor_band(reference, SIZE, random, groups, draws=80)
         others, _ = recordings(SIZE // EACH, random)
+        band = floor_band(reference, SIZE, torch.Generator().manual_seed(draw), groups, draws=80)
         above += float(frechet_distance(reference, others + 2)) > band.high
-    assert above >= 18
+    assert above >= 81  # 90 of 100, less three standard deviations
