@@ -4,6 +4,10 @@
 """
 
 import argparse
+import contextlib
+import errno
+import itertools
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -170,13 +174,15 @@ def render(template: str, values: Mapping[str, Any]) -> bytes:
 def write(files: Iterable[File], output: Path) -> Path:
     """Write a report beside `output`, then put it in its place, so that nobody opens half of one.
 
+    Where several processes write the same report at once, that of one of them stays.
+
     Raises:
         InputError: The disk is full or the folder cannot be written.
         CommandError: `output` exists and is not a report.
     """
-    if output.exists() and not (output / MARK).is_file() and (not output.is_dir() or any(output.iterdir())):
+    if _is_somebody_elses(output):
         raise CommandError(f"{output} exists and is not a report; choose another output folder")
-    partial = output.with_name(f".{output.name}.partial")
+    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(HERE / "assets", partial / "assets")
@@ -184,13 +190,38 @@ def write(files: Iterable[File], output: Path) -> Path:
         for name, content in files:
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(content)
-        shutil.rmtree(output, ignore_errors=True)
-        partial.replace(output)
+        _put(partial, output)
     except OSError as error:
         raise InputError(f"the report {output} cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return output / "index.html"
+
+
+def _is_somebody_elses(output: Path) -> bool:
+    """Whether something lies at a path that is neither a report nor an empty folder."""
+    try:
+        names = {path.name for path in output.iterdir()}
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return True
+    return bool(names) and MARK not in names
+
+
+def _put(partial: Path, output: Path) -> None:
+    """Put a folder in the place of another, which is never seen half deleted; again where others do so as well."""
+    old = partial.with_suffix(".old")
+    for last in (*itertools.repeat(False, 20), True):
+        with contextlib.suppress(FileNotFoundError):
+            output.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
+        try:
+            partial.rename(output)
+            return
+        except OSError as error:
+            if last or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -116,12 +116,13 @@ class RunFolder:
 def replace_file(path: Path, content: bytes | memoryview) -> None:
     """Write `content` beside `path` and rename: whoever reads `path` finds the old file or the new one, whole.
 
-    The partial file lies in the same folder, hence on the same file system, and is removed if anything goes wrong.
+    The partial file lies in the same folder, hence on the same file system, and is removed if anything goes wrong. Each
+    process has its own, so that several may write the same file.
 
     Raises:
         InputError: The disk is full or the folder cannot be written; the earlier file is as it was.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
             file.write(content)

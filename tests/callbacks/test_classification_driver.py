@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("stub")
 def test_a_plan_is_trained_once_and_skipped_from_then_on(tmp_path, capsys):
     assert call(tmp_path / "out", "seeds=0,1", "jobs=2") == 0
     shown = capsys.readouterr()
-    assert "| by_design | 2 | 20 | 72.5 ± 3.5 |" in shown.out
+    assert "| by_design | 2 | 20 | 72.5 ± 3.5 (95 % " in shown.out
     assert "[4/4]" in shown.err
     assert len(journal(tmp_path)) == 4
     before = table(tmp_path / "out")

@@ -218,7 +218,7 @@ def test_searches_go_on_from_latents_that_a_checkpoint_holds_as_plain_data(loade
 
 def test_a_search_that_goes_on_has_the_ceiling_of_latents_drawn_anew(loaded):
     opened, data = loaded
-    config = ExplanationFidConfig(generation=GenerationConfig(**SEARCH), **POINT)
+    config = ExplanationFidConfig(generation=GenerationConfig(**SEARCH | {"lr": [0.1, 0.03]}), **POINT)
     ground = prepare_search(opened.model, data, config.generation)
     first, _ = refresh(ground, ["alarm"], config, {})
     second, _ = refresh(ground, ["alarm"], config, kept_of(first, {}))

@@ -1,11 +1,12 @@
 """A report is built from whatever a run folder holds, in one folder, and never in somebody else's."""
 
 import json
+import multiprocessing
 
 import pytest
 
 from configs.errors import CommandError, InputError
-from report.build import MARK, PAGES, build, build_comparison, main
+from report.build import MARK, PAGES, build, build_comparison, main, write
 from report.page import Page
 
 
@@ -160,3 +161,18 @@ def test_command_line(tmp_path, capsys):
     assert main([str(tmp_path / "missing")]) == 1
     assert main([str(run), str(run)]) == 2
     assert "error: a comparison needs --output" in capsys.readouterr().err
+
+
+def test_several_processes_may_write_one_report_at_once(tmp_path):
+    def writes(number):
+        for _ in range(15):
+            write([("index.html", b"%d" % number)], tmp_path / "report")
+
+    processes = [multiprocessing.get_context("fork").Process(target=writes, args=(number,)) for number in (1, 2, 3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert (tmp_path / "report" / "index.html").read_bytes() in (b"1", b"2", b"3")
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]

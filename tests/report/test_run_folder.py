@@ -1,3 +1,4 @@
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -62,4 +63,21 @@ def test_replacing_a_file_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(KeyboardInterrupt):
         replace_file(path, b"new")
     assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_several_processes_may_replace_one_file_at_once(tmp_path: Path) -> None:
+    path, contents = tmp_path / "table.json", [bytes([number]) * 50_000 for number in (1, 2, 3)]
+
+    def writes(content: bytes) -> None:
+        for _ in range(30):
+            replace_file(path, content)
+
+    processes = [multiprocessing.get_context("fork").Process(target=writes, args=(content,)) for content in contents]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert path.read_bytes() in contents
     assert list(tmp_path.iterdir()) == [path]
