@@ -86,7 +86,10 @@ def every_activation(module: nn.Module, run_once: Callable[[], Any]) -> list[str
     found = [entry.path for entry in maps if entry.usable and entry.activation]
     found = found or [entry.path for entry in maps if entry.usable]
     if not found:
-        raise InputError("no layer of the network has maps with a time axis; name the layers")
+        raise InputError(
+            "no layer of the network has maps with a time axis; name the layers, or switch this instrument off for a "
+            "model that has none, such as nmf_linear"
+        )
     return found
 
 
