@@ -20,14 +20,6 @@ N_BINS, N_FRAMES, N_COMPONENTS, UPDATES, ROUNDS = 513, 4000, 64, 50, 7
 FEWER_UPDATES = 19
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 def spectrogram_like() -> np.ndarray:
     """Sums of smooth spectra with decaying onsets in log(1 + |S|), and a little noise; no planted rank of 64."""
     rng = np.random.default_rng(0)

@@ -20,14 +20,6 @@ VALIDATION = 8
 """Validation clips for each training step: a fifth of the clips."""
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 def steps(kind: type[ByDesignClassifier | BlackBoxClassifier]) -> Callable[[], None]:
     config = compose([f"experiment=sound_scenes_{kind.__module__.rpartition('.')[2]}"])
     model = kind(config, tuple("abcdefghij"), False)
