@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from configs.checks import above_zero, at_least, below_one
+from configs.checks import above_zero, at_least, below_one, within
 from configs.data_schema import DataConfig
 from configs.model_schema import ModelConfig
 from configs.training_schema import CallbackConfig
@@ -119,19 +119,38 @@ class GeneratorConfig(ModelConfig):
             yield f"twin=true trains a black box beside a classifier; model.name={self.name} is none"
 
 
-def adversarial_problems(name: str, trainer: Any) -> Iterator[str]:  # noqa: ANN401 - configs.schema imports this file
-    """Yield one sentence per setting of the trainer that generator and critic cannot be trained with."""
-    if trainer.gradient_clip:
-        yield f"trainer.gradient_clip={trainer.gradient_clip:g} must be 0 for model.name={name}"
-    if trainer.precision == "16-mixed":
-        yield (
-            f"trainer.precision=16-mixed: model.name={name} has several optimizers, which one loss scale does "
-            "not fit; choose bf16-mixed"
-        )
+@dataclass
+class AdversarialConfig(GeneratorConfig):
+    """What generators share that are trained against a critic with gradient penalty (WGAN-GP)."""
+
+    critic_steps: int = 5
+    """Steps of the critic for each step of the generator; the papers' number, where one is known."""
+    gradient_penalty: float = 10.0
+    """Weight lambda of the gradient penalty."""
+    final_rate: float = 1.0
+    """Share of the learning rates that is left at the end, to which they fall linearly; 1: constant, as published."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per setting that cannot be used."""
+        yield from super().problems()
+        yield from at_least(self, "model", 1, ("critic_steps",))
+        yield from at_least(self, "model", 0, ("gradient_penalty",))
+        yield from within(self, "model", 0, 1, ("final_rate",))
+
+    def run_problems(self, config: Any) -> Iterator[str]:  # noqa: ANN401 - configs.schema imports this file
+        """Yield one sentence per setting of another group that generator and critic cannot be trained with."""
+        yield from super().run_problems(config)
+        if config.trainer.gradient_clip:
+            yield f"trainer.gradient_clip={config.trainer.gradient_clip:g} must be 0 for model.name={self.name}"
+        if config.trainer.precision == "16-mixed":
+            yield (
+                f"trainer.precision=16-mixed: model.name={self.name} has several optimizers, which one loss scale does "
+                "not fit; choose bf16-mixed"
+            )
 
 
 @dataclass
-class WaveGANConfig(GeneratorConfig):
+class WaveGANConfig(AdversarialConfig):
     """WaveGAN (Donahue et al. 2019): latents to waveforms, trained against a critic with gradient penalty (WGAN-GP)."""
 
     name: str = "wavegan"
@@ -148,10 +167,6 @@ class WaveGANConfig(GeneratorConfig):
     """Largest shift, in steps, of the maps of critic and Q network while training."""
     alignment: Literal["torch", "tf_same"] = "torch"
     """Where convolutions pad: the same on both sides (torch), or as TensorFlow's SAME, the odd sample at the end."""
-    critic_steps: int = 5
-    """Steps of the critic for each step of the generator."""
-    gradient_penalty: float = 10.0
-    """Weight lambda of the gradient penalty."""
     learning_rate: float = 1e-4
     """Learning rate of Adam (beta 0.5 and 0.9), for critic and generator."""
     judge: str | None = None
@@ -170,8 +185,8 @@ class WaveGANConfig(GeneratorConfig):
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from super().problems()
-        yield from at_least(self, "model", 1, ("width", "latents", "critic_steps"))
-        yield from at_least(self, "model", 0, ("phase_shuffle", "gradient_penalty"))
+        yield from at_least(self, "model", 1, ("width", "latents"))
+        yield from at_least(self, "model", 0, ("phase_shuffle",))
         yield from above_zero(self, "model", ("learning_rate",))
         if self.clip_samples not in LENGTHS:
             yield f"model.n_samples={self.n_samples}: there is a network for {', '.join(map(str, LENGTHS))}"
@@ -179,7 +194,6 @@ class WaveGANConfig(GeneratorConfig):
     def run_problems(self, config: Any) -> Iterator[str]:  # noqa: ANN401 - configs.schema imports this file
         """Yield one sentence per setting of another group that a generator cannot be trained with."""
         yield from super().run_problems(config)
-        yield from adversarial_problems(self.name, config.trainer)
         data, rate = config.data, config.front_end.sample_rate
         samples = None if data.seconds is None else round(data.seconds * rate)
         if samples != self.clip_samples:

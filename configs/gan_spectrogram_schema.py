@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from configs.checks import above_zero, at_least, below_one
 from configs.data_schema import DataConfig
-from configs.gan_schema import GeneratorConfig, adversarial_problems
+from configs.gan_schema import AdversarialConfig, GeneratorConfig
 
 
 @dataclass
@@ -106,31 +106,16 @@ class SpectrogramGeneratorConfig(GeneratorConfig):
 
 
 @dataclass
-class SpectrogramGANConfig(SpectrogramGeneratorConfig):
+class SpectrogramGANConfig(SpectrogramGeneratorConfig, AdversarialConfig):
     """The generator of Mishra et al. (2019): latents to log-mel excerpts, against a critic with gradient penalty."""
 
     name: str = "spectrogram_gan"
     """Generator, by its registered name."""
-    critic_steps: int = 5
-    """Steps of the critic for each step of the generator; the paper's number is not known."""
-    gradient_penalty: float = 10.0
-    """Weight lambda of the gradient penalty."""
 
     @property
     def rate(self) -> float:
         """Learning rate of both optimizers."""
         return GAN_RATES[self.size] if self.learning_rate is None else self.learning_rate
-
-    def problems(self) -> Iterator[str]:
-        """Yield one sentence per setting that cannot be used."""
-        yield from super().problems()
-        yield from at_least(self, "model", 1, ("critic_steps",))
-        yield from at_least(self, "model", 0, ("gradient_penalty",))
-
-    def run_problems(self, config: Any) -> Iterator[str]:  # noqa: ANN401 - configs.schema imports this file
-        """Yield one sentence per setting of another group that a generator cannot be trained with."""
-        yield from super().run_problems(config)
-        yield from adversarial_problems(self.name, config.trainer)
 
 
 @dataclass

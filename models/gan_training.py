@@ -15,7 +15,8 @@ from models.gan_steps import StepCount, passes_over_data
 class AdversarialTraining(GeneratorTraining):
     """Generator and critic, by manual optimisation.
 
-    A batch is one step of the critic; after every `critic_steps` of them, epochs or not, the generator makes one.
+    A batch is one step of the critic; after every `critic_steps` of them, epochs or not, the generator makes one. Rates
+    fall to `final_rate` of theirs by the end, where that is below 1: what a generator makes then comes to rest.
 
     Attributes:
         critic: scores clips.
@@ -45,6 +46,13 @@ class AdversarialTraining(GeneratorTraining):
     def n_steps(self) -> int:
         """Steps of the generator so far."""
         return int(self.steps.generator)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set all learning rates for this step; they depend on how far the training is and on nothing else."""
+        done = min(1.0, int(self.steps.critic) / self.trainer.estimated_stepping_batches)
+        for optimizer in self.trainer.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = optimizer.defaults["lr"] * (1 - (1 - self.settings.final_rate) * done)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One step of the critic and, where it is due, one of the generator."""

@@ -97,17 +97,35 @@ def test_a_run_trains_tests_and_comes_back(kind, tmp_path, cache):
         load_run(run)
 
 
-@pytest.mark.parametrize("epoch", [0, 1])
-def test_resuming_at_an_epoch_boundary_gives_the_same_run_bit_for_bit(epoch, tmp_path, cache):
-    whole = Path(train(compose(arguments("ciwgan", tmp_path / "whole", cache)))["run"])
+@pytest.mark.parametrize(("epoch", "final_rate"), [(0, 1), (1, 1), (1, 0)])
+def test_resuming_at_an_epoch_boundary_gives_the_same_run_bit_for_bit(epoch, final_rate, tmp_path, cache):
+    falling = f"model.final_rate={final_rate}"
+    whole = Path(train(compose(arguments("ciwgan", tmp_path / "whole", cache, falling)))["run"])
     with pytest.raises(InterruptedRunError, match="resume="):
-        train(compose(arguments("ciwgan", tmp_path / "stopped", cache)), [InterruptAt(epoch, 4)])
+        train(compose(arguments("ciwgan", tmp_path / "stopped", cache, falling)), [InterruptAt(epoch, 4)])
     stopped = tmp_path / "stopped" / "words_ciwgan" / "a"
     train(compose([f"resume={stopped}"]))
     one, two = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in (whole, stopped))
     assert len(one["optimizer_states"]) == 3
     keys = [key for key in one if key not in ("loops", "hyper_parameters")]
     assert [d for key in keys for d in differences(one[key], two[key], key)] == []
+
+
+class Rates(pl.Callback):
+    def __init__(self) -> None:
+        self.seen: list[list[float]] = []
+
+    def on_train_batch_end(self, trainer, *others) -> None:
+        self.seen.append([group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups])
+
+
+@pytest.mark.parametrize(("kind", "n_optimizers"), [("wavegan", 2), ("ciwgan", 3)])
+def test_all_learning_rates_fall_linearly_where_that_is_asked_for(kind, n_optimizers, tmp_path, cache):
+    rates, settings = Rates(), ["model.final_rate=0.2", "model.learning_rate=1e-3"]
+    settings += ["model.q_learning_rate=1e-3"] * (kind == "ciwgan")
+    train(compose(arguments(kind, tmp_path, cache, *settings)), [rates])
+    expected = [[1e-3 * (1 - 0.8 * step / 14)] * n_optimizers for step in range(14)]  # 7 batches, 2 epochs
+    torch.testing.assert_close(torch.tensor(rates.seen), torch.tensor(expected))
 
 
 def ciwgan(*more):
