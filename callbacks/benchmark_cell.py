@@ -19,6 +19,7 @@ from interpretability.listening.explained_classifier import ExplainedClassifier
 from interpretability.listening.faithfulness import mask_scores
 from interpretability.listening.separation_scores import si_sdr
 from interpretability.listening.stability import noisy_copies, relevance_stability
+from interpretability.power_spectrum import power_spectrum
 from report.bootstrap import Values
 
 STABILITY_DB = 30.0
@@ -91,8 +92,7 @@ class Clock:
 
 def energy_of(masks: Tensor, spectrum: Tensor) -> Tensor:
     """Energy (B,) that masks (B, F, T) leave of spectra (B, F, T)."""
-    power = torch.view_as_real(spectrum).square().sum(dim=-1)
-    return (power * masks.square()).sum(dim=(1, 2))
+    return (power_spectrum(spectrum) * masks.square()).sum(dim=(1, 2))
 
 
 def score_cell(

@@ -11,6 +11,7 @@ from interpretability.listening.fitted_masks import fitted_group_masks
 from interpretability.listening.interpretation import normalise, select
 from interpretability.listening.masks import group_masks
 from interpretability.listening.separation_scores import random_components, random_mask
+from interpretability.power_spectrum import power_spectrum
 from models.classifier import AudioClassifier
 from models.explanation import explain, require_components
 
@@ -89,7 +90,7 @@ def of_loudness() -> list[Method]:
         return Answer(mask, noise.to(mask), mask)
 
     def loudest(question: Question) -> Answer:
-        power = torch.view_as_real(question.spectrum).square().sum(dim=-1)
+        power = power_spectrum(question.spectrum)
         mask = power / power.amax(dim=(1, 2), keepdim=True).clamp_min(1e-20)
         return Answer(mask, mask, mask)
 

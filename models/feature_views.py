@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from configs.errors import InputError
 from configs.schema import FrontEndConfig
+from interpretability.power_spectrum import power_spectrum
 from models.natural_log_mel import NaturalLogMel
 
 FEATURE_FLOOR = 1e-5  # energy under which features are flat; keeps the logarithm finite at digital silence
@@ -65,7 +66,7 @@ class FilterBands(nn.Module):
 
     def forward(self, spectrum: Tensor, sound: Callable[[], Tensor]) -> Tensor:
         """Complex spectra (B, F, T) -> features (B, 1, M, T) in units of 10 dB."""
-        energy = power(spectrum)
+        energy = power_spectrum(spectrum)
         if not self.of_power:
             energy = (energy + 1e-20).sqrt()
         bands = torch.einsum("bft,fm->bmt", energy, self.filters.clamp_min(0))
@@ -121,8 +122,3 @@ def build_view(config: FrontEndConfig) -> nn.Module:
     if config.features == "ln_mel":
         return NaturalLogMel(config.sample_rate, config.n_fft, config.n_mels, config.f_min, config.f_max)
     return FilterBands(gammatone_filters(config) if config.features == "gammatone" else mel_filters(config), config)
-
-
-def power(spectrum: Tensor) -> Tensor:
-    """|S|^2 of a complex spectrum, six times faster on a CPU than the square of its `abs`."""
-    return spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)

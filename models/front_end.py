@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from configs.schema import FrontEndConfig
-from models.feature_views import build_view, power
+from interpretability.power_spectrum import power_spectrum
+from models.feature_views import build_view
 
 SILENCE = 1e-4  # peak below which a clip is not raised to full scale (-80 dB)
 
@@ -80,7 +81,7 @@ class FrontEnd(nn.Module):
 
     def log_magnitude(self, spectrum: Tensor) -> Tensor:
         """X = log(1 + |S|) (B, F, T), the matrix that the dictionary explains (Parekh et al. 2022, section 3)."""
-        energy = power(spectrum)
+        energy = power_spectrum(spectrum)
         if energy.requires_grad:
             return (energy + 1e-20).sqrt().log1p()  # the offset keeps the slope finite at digital silence
         return energy.sqrt_().log1p_()

@@ -12,7 +12,7 @@ from datamodules.batch import Batch
 from interpretability.listening.contamination import mix
 from interpretability.listening.interpretation import THRESHOLD, normalise, select
 from interpretability.listening.masks import group_masks
-from models.feature_views import power
+from interpretability.power_spectrum import power_spectrum
 
 SLOPE = 0.1
 """Width in normalised relevance of the soft step that stands for the threshold in gradients."""
@@ -61,7 +61,7 @@ def masking_terms(
     parts = torch.stack([mask, 1 - mask], dim=1) * spectrum[:, None]
     heard = hear(parts.flatten(0, 1))
     kept, left = heard[0::2], heard[1::2]
-    loud = power(spectrum)
+    loud = power_spectrum(spectrum)
     energy = (mask.square() * loud).sum(dim=(1, 2)) / loud.sum(dim=(1, 2)).clamp_min(1e-20)
     return MaskingTerms(
         improbability(kept, labels, multi_label).mean(),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from configs.errors import InputError
+from interpretability.power_spectrum import power_spectrum
 
 FLOOR = 1e-7
 """Magnitude of a band under which features are flat, at ln(1e-7) = -16.118."""
@@ -74,4 +75,4 @@ class NaturalLogMel(nn.Module):
 
 def magnitude(spectrum: Tensor) -> Tensor:
     """|S| (B, F, T) of a complex spectrum, with a finite slope at digital silence."""
-    return (torch.view_as_real(spectrum).square().sum(dim=-1) + 1e-20).sqrt()
+    return (power_spectrum(spectrum) + 1e-20).sqrt()

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from interpretability.acoustics.frames import Track, aligned_grid, checked
+from interpretability.power_spectrum import power_spectrum
 
 STEP = 0.001
 """Seconds between points of the envelope."""
@@ -122,7 +123,7 @@ def modulation_depth(track: Track, low: float, high: float) -> Tensor:
         shape = torch.hann_window(count + 1, periodic=False, dtype=torch.float64, device=curve.device)[:-1]
         mean = (shape @ curve) / shape.sum()
         size = 1 << (4 * count - 1).bit_length()
-        power = torch.fft.rfft(shape * (curve - mean), n=size).abs().square()
+        power = power_spectrum(torch.fft.rfft(shape * (curve - mean), n=size))
         rate = torch.arange(len(power), device=curve.device) / (size * track.step)
         in_band = (rate >= low) & (rate <= high)
         mean_square = 2 * power[in_band].sum() / (size * shape.square().sum())

@@ -6,6 +6,7 @@ from torchaudio.functional import melscale_fbanks
 
 from interpretability.acoustics.frames import Track
 from interpretability.acoustics.short_time import ShortTime
+from interpretability.power_spectrum import power_spectrum
 
 BANDS = 24
 """Mel bands in which rises are looked for."""
@@ -64,7 +65,7 @@ def rhythm(strength: Track) -> Tensor:
     count = known.sum(dim=1)
     centred = torch.where(known, values - values.nanmean(dim=1, keepdim=True), 0.0)
     size = 1 << (2 * values.shape[1] - 1).bit_length()
-    raw = torch.fft.irfft(torch.fft.rfft(centred, n=size).abs().square(), n=size)[:, : values.shape[1]]
+    raw = torch.fft.irfft(power_spectrum(torch.fft.rfft(centred, n=size)), n=size)[:, : values.shape[1]]
     lags = torch.arange(values.shape[1], device=values.device)
     shared = (count[:, None] - lags).clamp_min(1)
     r = raw / raw[:, :1] * count[:, None] / shared

@@ -11,6 +11,7 @@ from interpretability.acoustics.backends import Backend, checked_backend
 from interpretability.acoustics.frames import Grid, Track, centred_grid, checked, cut, joined
 from interpretability.acoustics.pitch_path import best_path
 from interpretability.acoustics.praat import praat_pitch
+from interpretability.power_spectrum import power_spectrum
 
 PERIODS = 3
 """Longest periods in a window."""
@@ -175,8 +176,7 @@ class _Autocorrelation:
 
     def _raw(self, frames: Tensor) -> Tensor:
         """Autocorrelation of frames (m, W), FINER points per sample, up to a little more than the largest lag."""
-        spectrum = torch.fft.rfft(frames, n=self.size)
-        power = torch.view_as_real(spectrum).square().sum(dim=2)
+        power = power_spectrum(torch.fft.rfft(frames, n=self.size))
         power[:, -1] *= 0.5
         correlation: Tensor = torch.fft.irfft(power, n=FINER * self.size)
         return correlation[:, : FINER * (self.lags + 1) + 1]

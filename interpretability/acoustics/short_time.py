@@ -7,6 +7,7 @@ from torch import Tensor
 
 from configs.errors import InputError
 from interpretability.acoustics.frames import Grid, Track, aligned_grid, checked, cut, joined
+from interpretability.power_spectrum import power_spectrum
 
 WINDOW = 0.025
 """Seconds of a frame."""
@@ -61,7 +62,7 @@ def short_time(
         frames = frames - mean
         square = frames.square().mean(dim=1)
         square = torch.where(square > SILENT * (mean[:, 0].square() + 1e-4), square, 0.0)
-        power = torch.view_as_real(torch.fft.rfft(frames * shape, n=size)).square().sum(dim=2)[:, 1:]
+        power = power_spectrum(torch.fft.rfft(frames * shape, n=size))[:, 1:]
         squares.append(square)
         powers.append(torch.where(square[:, None] > 0, power, 0.0))
         sign = frames >= 0

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from interpretability.layers.time_base import TimeBase
+from interpretability.power_spectrum import power_spectrum
 
 NEAR = 0.02
 """Share of a tone's frequency within which an F0 is suspect."""
@@ -57,7 +58,7 @@ def standing(series: Tensor, rate: float, tones: Sequence[Tone], decibels: float
     """
     values = series.double() - series.double().mean(dim=1, keepdim=True)
     window = torch.hann_window(values.shape[1], dtype=torch.float64, device=values.device)
-    power = torch.fft.rfft(values * window, dim=1).abs().square().mean(dim=0)
+    power = power_spectrum(torch.fft.rfft(values * window, dim=1)).mean(dim=0)
     floor = power[2:].median()
     found = {}
     for tone in tones:

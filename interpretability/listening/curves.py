@@ -9,6 +9,7 @@ from torch import Tensor
 from interpretability.listening.clip_values import ClipValues, of_label
 from interpretability.listening.explained_classifier import ExplainedClassifier
 from interpretability.listening.separation_scores import running_sum
+from interpretability.power_spectrum import power_spectrum
 
 Measure = Literal["bins", "energy"]
 """What the shares are of. Of bins, as published, whichever method puts the loud ones first scores best, even one that
@@ -73,7 +74,7 @@ def curves(
     between = places[1:-1]
     logits = []
     for clip in range(len(spectrum)):  # masks of all steps are held for one clip at a time
-        power = torch.view_as_real(spectrum[clip : clip + 1]).square().sum(dim=-1) if of == "energy" else None
+        power = power_spectrum(spectrum[clip : clip + 1]) if of == "energy" else None
         kept = top_masks(relevance[clip : clip + 1], between, power).to(spectrum.real.dtype)
         ends = torch.stack([torch.ones_like(kept[0, 0]), torch.zeros_like(kept[0, 0])]).expand(1, 2, *kept.shape[2:])
         parts = torch.cat([ends, 1 - kept, kept], dim=1)

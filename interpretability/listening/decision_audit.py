@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from interpretability.power_spectrum import power_spectrum
+
 TINY = 1e-12
 
 
@@ -13,7 +15,7 @@ def component_energy(spectrum: Tensor, dictionary: Tensor, activations: Tensor) 
     needs no mask to be formed: sum_f w_fk^2 sum_t h_kt^2 |S_ft|^2 / (W H)_ft^2. Silent clips give zeros.
     """
     total = dictionary @ activations
-    power = spectrum.abs().square()
+    power = power_spectrum(spectrum)
     weight = torch.where(total > TINY, power / total.clamp_min(TINY).square(), torch.zeros_like(power))
     energy = ((dictionary.square().T @ weight) * activations.square()).sum(dim=-1)
     return energy / power.sum(dim=(1, 2)).clamp_min(TINY)[:, None]

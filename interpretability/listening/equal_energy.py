@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from interpretability.power_spectrum import power_spectrum
+
 
 def equal_energy_masks(relevance: Tensor, spectrum: Tensor, energy: Tensor) -> Tensor:
     """Masks M = min(c R, 1), with c for each clip such that sum |M S|^2 is the energy asked for.
@@ -25,7 +27,7 @@ def equal_energy_masks(relevance: Tensor, spectrum: Tensor, energy: Tensor) -> T
         raise ValueError("relevance and energy must be finite")
     flat = relevance.detach().flatten(1).double().clamp_min(0)
     flat = flat / flat.amax(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
-    power = torch.view_as_real(spectrum).double().square().sum(dim=-1).flatten(1)
+    power = power_spectrum(spectrum.to(torch.complex128)).flatten(1)
     wanted = energy.detach().double().clamp_min(0)[:, None]
 
     ordered, order = flat.sort(dim=1, descending=True)
@@ -50,6 +52,6 @@ def equal_energy_masks(relevance: Tensor, spectrum: Tensor, energy: Tensor) -> T
 
 def energy_kept(masks: Tensor, spectrum: Tensor) -> Tensor:
     """Share (B,) of a clip's energy that masks (B, F, T) leave of S (B, F, T); NaN for digital silence."""
-    power = torch.view_as_real(spectrum).double().square().sum(dim=-1)
+    power = power_spectrum(spectrum.to(torch.complex128))
     kept = (masks.double().square() * power).flatten(1).sum(dim=1)
     return (kept / power.flatten(1).sum(dim=1)).to(masks.dtype)

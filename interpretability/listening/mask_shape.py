@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from interpretability.listening.clip_values import ClipValues
+from interpretability.power_spectrum import power_spectrum
 
 
 def sparseness(masks: Tensor) -> ClipValues:
@@ -34,7 +35,7 @@ def energy_kept(masks: Tensor, spectrum: Tensor) -> ClipValues:
 
     Explanations compare at equal energy only: a mask of ones is faithful to everything.
     """
-    power = torch.view_as_real(spectrum).square().sum(dim=-1).double()
+    power = power_spectrum(spectrum).double()
     whole = power.flatten(1).sum(dim=1)
     kept = (power * masks.double().square()).flatten(1).sum(dim=1)
     return ClipValues(torch.where(whole > 0, kept / whole, torch.nan))

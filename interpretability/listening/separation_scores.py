@@ -14,6 +14,7 @@ from interpretability.listening.decision_audit import TINY
 from interpretability.listening.fitted_masks import fitted_group_masks
 from interpretability.listening.interpretation import Interpretation, normalise, select
 from interpretability.listening.masks import group_masks
+from interpretability.power_spectrum import power_spectrum
 
 ACTIVE_DB = -40.0
 """Level of a frame, relative to the loudest of its source, above which the source counts as active."""
@@ -49,13 +50,13 @@ def random_mask(spectrum: Tensor, energy: Tensor, generator: torch.Generator) ->
 
     Bins are kept whole but for the last one, which is turned down so that the energy kept is exactly `energy`.
     """
-    power = spectrum.abs().square().flatten(1).double()
+    power = power_spectrum(spectrum).flatten(1).double()
     order = torch.rand(power.shape, generator=generator).argsort(dim=1).to(power.device)
     shuffled = power.gather(1, order)
     before = running_sum(shuffled) - shuffled
     room = (energy.double()[:, None] - before).clamp_min(0)
     kept = torch.where(room >= shuffled, 1.0, (room / shuffled.clamp_min(TINY)).clamp(max=1).sqrt())
-    return torch.zeros_like(kept).scatter_(1, order, kept).to(spectrum.abs().dtype).reshape(spectrum.shape)
+    return torch.zeros_like(kept).scatter_(1, order, kept).to(spectrum.real.dtype).reshape(spectrum.shape)
 
 
 def ideal_mask(source: Tensor, mixture: Tensor) -> Tensor:
@@ -64,13 +65,13 @@ def ideal_mask(source: Tensor, mixture: Tensor) -> Tensor:
     In each bin the least-squares optimum, Re(S conj(X)) / |X|^2, cut off at 0 and 1 (the truncated phase-sensitive
     filter of Erdogan et al. 2015).
     """
-    fit = (source * mixture.conj()).real / mixture.abs().square().clamp_min(TINY)
+    fit = (source * mixture.conj()).real / power_spectrum(mixture).clamp_min(TINY)
     return fit.clamp(0, 1)
 
 
 def frame_energy(spectrum: Tensor) -> Tensor:
     """Energy (..., T) of spectra (..., F, T)."""
-    return spectrum.abs().square().sum(dim=-2)
+    return power_spectrum(spectrum).sum(dim=-2)
 
 
 def activity(energy: Tensor, threshold_db: float = ACTIVE_DB) -> Tensor:

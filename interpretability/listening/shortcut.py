@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from interpretability.listening.decision_audit import TINY
+from interpretability.power_spectrum import power_spectrum
 
 
 class ShortcutScores(NamedTuple):
@@ -29,7 +30,7 @@ class ShortcutScores(NamedTuple):
 
 def let_through(masks: Tensor, spectrum: Tensor) -> Tensor:
     """Share (...) of the energy of spectra (B, F, T) that masks (..., B, F, T) let through; NaN for silence."""
-    power = spectrum.abs().square().double()
+    power = power_spectrum(spectrum).double()
     total = power.sum(dim=(-2, -1))
     share = (masks.double().square() * power).sum(dim=(-2, -1)) / total.clamp_min(TINY)
     return torch.where(total > TINY, share, torch.nan)
@@ -63,7 +64,7 @@ def area_over_bins(scores: Tensor, shortcut: Tensor, spectrum: Tensor, share: fl
     """
     from interpretability.listening.agreement import ranks
 
-    power, own = spectrum.abs().square().flatten(1), shortcut.abs().square().flatten(1)
+    power, own = power_spectrum(spectrum).flatten(1), power_spectrum(shortcut).flatten(1)
     loud = power > power.amax(dim=1, keepdim=True) * 1e-6
     inside = (own > share * power) & loud
     count, n = inside.sum(dim=1).double(), inside.shape[1]
@@ -97,6 +98,6 @@ def shortcut_share(dictionary: Tensor, activations: Tensor, spectrum: Tensor, sh
     total = dictionary @ activations
     energies = []
     for part in (shortcut, spectrum):
-        weight = torch.where(total > TINY, part.abs().square() / total.clamp_min(TINY).square(), 0.0)
+        weight = torch.where(total > TINY, power_spectrum(part) / total.clamp_min(TINY).square(), 0.0)
         energies.append(((dictionary.square().T @ weight) * activations.square()).sum(dim=(0, 2)))
     return torch.where(energies[1] > TINY, energies[0] / energies[1].clamp_min(TINY), 0.0)
