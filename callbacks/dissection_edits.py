@@ -23,6 +23,7 @@ from interpretability.stimuli.edit_list import usual_edits
 from interpretability.stimuli.edits import fitted
 from interpretability.stimuli.word_test import WordTest, check_word
 from models.classifier import AudioClassifier
+from report.markdown_table import table as markdown_table
 
 DRAWS = 20
 """Times that words are dealt out anew among the units of a layer."""
@@ -108,7 +109,7 @@ def table(layers: Mapping[str, EditedLayer]) -> str:
     """Return what became of the words of each layer as Markdown, beside words dealt out at random."""
     head = ["layer", "units and poles", "moved by an edit %", "words with a prediction", "confirmed %", "by chance %"]
     head += ["contradicted %", "by chance %", "not seen %"]
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    rows = []
     for name, layer in layers.items():
         own, dealt = counted(layer.words), _dealt(layer)
         total, chance = max(sum(own.values()), 1), max(sum(dealt.values()), 1)
@@ -116,8 +117,8 @@ def table(layers: Mapping[str, EditedLayer]) -> str:
         cells = [name, str(len(layer.reports)), f"{moved:.1f}", str(sum(own.values()))]
         for verdict in ("confirmed", "contradicted"):
             cells += [f"{100 * own[verdict] / total:.1f}", f"{100 * dealt[verdict] / chance:.1f}"]
-        lines.append("| " + " | ".join([*cells, f"{100 * own['not seen'] / total:.1f}"]) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append([*cells, f"{100 * own['not seen'] / total:.1f}"])
+    return "\n".join(markdown_table(head, rows, n_left=len(head))) + "\n"
 
 
 def counted(words: Sequence[Sequence[WordTest]]) -> Counter[str]:

@@ -1,6 +1,7 @@
 """Which prior a search goes through: a trained generator, components or spectra of real excerpts, or regularisers."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor
 from callbacks.generation_excerpts import Excerpts, training_excerpts
 from callbacks.generation_network import Kind, Network
 from configs.data_schema import FrontEndConfig
-from configs.errors import InputError, naming
-from configs.generation_schema import UNTRAINED, GenerationConfig
+from configs.errors import CommandError, InputError, naming
+from configs.generation_schema import NAMED_PRIORS, GenerationConfig
+from configs.registry import nearest
 from interpretability.generation.frame_prior import FramePrior
 from interpretability.generation.input_space import InputSpace
 from interpretability.generation.lanes import Lane, grid
@@ -60,14 +62,20 @@ def plan_prior(
     """Say how long excerpts are, `usual` seconds where nothing else is said, and open the generator if there is one.
 
     Raises:
+        CommandError: A prior that is neither one of the names nor a run folder.
         InputError: A generator that cannot be loaded, was trained with another rate or front end, or makes excerpts of
             another length.
     """
     rate = front_end.sample_rate
-    if config.prior in UNTRAINED:
+    if config.prior in NAMED_PRIORS:
         seconds = usual if config.seconds is None else config.seconds
         family = "spectral" if config.prior == "none" else config.prior
         return PriorPlan(family, "features" if family in OF_FEATURES else None, round(seconds * rate))
+    if not Path(config.prior).expanduser().exists():
+        names = [name for name in NAMED_PRIORS if name != "none"]
+        raise CommandError(
+            f"prior={config.prior}: neither a run folder nor one of {', '.join(names)}{nearest(config.prior, names)}"
+        )
     with naming("prior"):
         loaded = load_generator(config.prior, device)
     loaded.check_heard_by(front_end)

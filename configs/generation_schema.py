@@ -6,8 +6,8 @@ from typing import Literal
 
 from configs.checks import above_zero, at_least, within
 
-UNTRAINED = ("none", "spectral", "principal", "frames", "input")
-"""Priors without a trained generator, by name; anything else is the run folder of a trained generator."""
+NAMED_PRIORS = ("none", "spectral", "principal", "frames", "input")
+"""Priors that need no run, by name; anything else is the run folder of a trained generator."""
 
 
 @dataclass

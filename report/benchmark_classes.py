@@ -10,6 +10,7 @@ import numpy as np
 from report.benchmark_columns import BY_KEY
 from report.benchmark_table import Cell, best_own, number
 from report.bootstrap import figures, paired
+from report.markdown_table import plain, table
 
 CLASS_COLUMNS = ("input_fidelity", "mask_in_accuracy", "average_increase")
 """Scores that are told class by class, at equal energy."""
@@ -56,21 +57,19 @@ def class_markdown(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return []
     columns = [BY_KEY[key] for key in class_columns(rows)]
-    heads = [f"{c.label}{f' {c.unit}' if c.unit else ''} | random | difference" for c in columns]
-    lines = [
-        f"By explained class, equal energy: {rows[0]['own']}, and as many random components. * interval without 0.",
-        "",
-        "| class | n | " + " | ".join(heads) + " |",
-        "| --- |" + " ---: |" * (1 + 3 * len(columns)),
-    ]
+    heads = ["class", "n"]
+    for column in columns:
+        heads += [f"{column.label} {column.unit}".rstrip(), "random", "difference"]
+    lines = []
     for row in rows:
-        told = [class_cells(row["scores"].get(column.key, {}), column.unit) for column in columns]
-        cells = [
-            f"{cell.own} | {cell.random} | {cell.difference}{f' ({cell.interval})' if cell.interval else ''}"
-            for cell in told
-        ]
-        lines.append(f"| {row['class']} | {row['n']} | " + " | ".join(cells) + " |")
-    return [*lines, ""]
+        line = [row["class"], row["n"]]
+        for column in columns:
+            cell = class_cells(row["scores"].get(column.key, {}), column.unit)
+            line += [cell.own, cell.random, cell.difference + (f" ({cell.interval})" if cell.interval else "")]
+        lines.append(line)
+    own = plain(rows[0]["own"])
+    said = f"By explained class, equal energy: {own}, and as many random components. * interval without 0."
+    return [said, "", *table(heads, lines), ""]
 
 
 class ClassCells(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any
 from report.benchmark_table import number
 from report.classification_columns import BY_KEY
 from report.classification_text import control_text, figure_text, interval_text, p_text, shown_columns
+from report.markdown_table import plain, table
 
 HEADS = (
     "difference",
@@ -23,13 +24,13 @@ def markdown(result: Mapping[str, Any]) -> str:
     """Return the whole result as Markdown."""
     lines = ["# Models compared", ""]
     for part in result["sets"]:
-        lines += [f"## {part['data']}", "", *_rows(part["rows"]), part["note"], ""]
+        lines += [f"## {plain(part['data'])}", "", *_rows(part["rows"]), plain(part["note"]), ""]
         if part["differences"]:
-            lines += [*_differences(part["differences"]), part["limits"], ""]
+            lines += [*table(HEADS, map(difference_cells, part["differences"])), "", plain(part["limits"]), ""]
         lines += ["Commands, one for each row:", "", "```bash", *(row["command"] for row in part["rows"]), "```", ""]
     if result["failed"]:
         lines += ["## Failed", ""]
-        lines += [f"- {cell_name(cell)}: {cell['reason']}" for cell in result["failed"]]
+        lines += [f"- {plain(cell_name(cell))}: {plain(cell['reason'])}" for cell in result["failed"]]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -48,14 +49,11 @@ def head(key: str) -> str:
 
 def _rows(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     keys = shown_columns(rows)
-    lines = [
-        f"| model | trainings | test clips | {' | '.join(head(key) for key in keys)} |",
-        "| --- |" + " ---: |" * (len(keys) + 2),
-    ]
+    lines = []
     for row in rows:
         cells = [f"{figure_text(row, key)}{_behind(control_text(row, key))}" for key in keys]
-        lines.append(f"| {row['model']} | {row['finished']} | {row['clips']} | {' | '.join(cells)} |")
-    return [*lines, ""]
+        lines.append([row["model"], row["finished"], row["clips"], *cells])
+    return [*table(["model", "trainings", "test clips", *map(head, keys)], lines), ""]
 
 
 def _behind(text: str) -> str:
@@ -75,8 +73,3 @@ def difference_cells(row: Mapping[str, Any]) -> list[str]:
         p_text(row["signs_p"]),
         "–" if clips is None else f"{interval_text(clips)} (n = {clips['n']})",
     ]
-
-
-def _differences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = [f"| {' | '.join(HEADS)} |", "| --- |" + " ---: |" * (len(HEADS) - 1)]
-    return [*lines, *(f"| {' | '.join(difference_cells(row))} |" for row in rows), ""]

@@ -16,6 +16,7 @@ import numpy as np
 
 from configs.errors import InputError
 from report.bootstrap import Figure, figures, paired
+from report.markdown_table import table
 from report.run_folder import replace_file
 
 
@@ -92,17 +93,14 @@ def summary(ratings: Ratings, seed: int = 0) -> dict[str, tuple[Figure, Figure]]
 def markdown(ratings: Ratings, found: Mapping[str, tuple[Figure, Figure]]) -> str:
     """Return the table."""
     first = next(iter(ratings.systems))
-    lines = [
-        f"{ratings.participants} listener(s); ratings from 0 to 100, 95 % bootstrap intervals over trials.",
-        "",
-        f"| system | rating | above {first} | trials | ratings |",
-        "| --- | --- | --- | ---: | ---: |",
-    ]
+    rows = []
     for name, (mean, above) in found.items():
         n = mean.n - mean.undefined
         difference = "" if name == first else _figure(above)
-        lines.append(f"| {name} | {_figure(mean)} | {difference} | {n} | {ratings.counts[name]} |")
-    return "\n".join(lines) + "\n"
+        rows.append([name, _figure(mean), difference, n, ratings.counts[name]])
+    said = f"{ratings.participants} listener(s); ratings from 0 to 100, 95 % bootstrap intervals over trials."
+    heads = ["system", "rating", f"above {first}", "trials", "ratings"]
+    return "\n".join([said, "", *table(heads, rows, n_left=3)]) + "\n"
 
 
 def _figure(figure: Figure) -> str:

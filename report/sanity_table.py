@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from report.benchmark_table import number
+from report.markdown_table import Section, sections
 from report.run_contents import RunContents
 
 FORMAT = 1
@@ -12,11 +13,8 @@ FORMAT = 1
 TABLE = "benchmark/sanity.json"
 """Where benchmark.py leaves the result in a run folder."""
 
-Table = tuple[str, list[str], list[list[str]], str]
-"""Title, heads, rows of text, and a sentence below."""
 
-
-def tables(result: Mapping[str, Any]) -> list[Table]:
+def tables(result: Mapping[str, Any]) -> list[Section]:
     """Return everything that was found as tables."""
     found = [_others(result)]
     if result["seeds"]:
@@ -34,7 +32,7 @@ def _alike(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 ALIKE = ["relevance, cosine", "relevance, rank", "masks", "same class"]
 
 
-def _cascade(result: Mapping[str, Any]) -> Table:
+def _cascade(result: Mapping[str, Any]) -> Section:
     return (
         "Layers untrained one after the other, from the output on",
         ["untrained down to", *ALIKE],
@@ -56,7 +54,7 @@ def band_sentence(band: Mapping[str, Any]) -> str:
     return f"All layers untrained, mean over {band['networks']} draws: {'; '.join(parts)}."
 
 
-def _others(result: Mapping[str, Any]) -> Table:
+def _others(result: Mapping[str, Any]) -> Section:
     rows, n = result["others"], result["n"]
     return (
         "One thing destroyed",
@@ -67,7 +65,7 @@ def _others(result: Mapping[str, Any]) -> Table:
     )
 
 
-def _seeds(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _seeds(rows: Sequence[Mapping[str, Any]]) -> Section:
     keys = ("matched", "rank", "rank_by_chance", "top_five")
     heads = [
         "run",
@@ -80,7 +78,7 @@ def _seeds(rows: Sequence[Mapping[str, Any]]) -> Table:
     return "Independently trained models", heads, text, "On the clips that both models take for the same class."
 
 
-def _shortcut(found: Mapping[str, Any]) -> list[Table]:
+def _shortcut(found: Mapping[str, Any]) -> list[Section]:
     keys = ("revealed", "enrichment", "captured", "kept", "area")
     heads = ["explanation", "revealed", "enrichment", "of the hum", "of the clip", "area over bins"]
     rows = [[str(row["title"]), *(number(row[key]) for key in keys)] for row in found["methods"]]
@@ -108,12 +106,7 @@ def _shortcut(found: Mapping[str, Any]) -> list[Table]:
 
 def markdown(result: Mapping[str, Any]) -> str:
     """Return the whole report as Markdown."""
-    lines = ["# Sanity of explanations", ""]
-    for title, heads, rows, sentence in tables(result):
-        lines += [f"## {title}", "", f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
-        lines += [f"| {' | '.join(row)} |" for row in rows]
-        lines += ["", sentence, ""]
-    return "\n".join(lines)
+    return "\n".join(["# Sanity of explanations", "", *sections(tables(result))])
 
 
 def context(run: RunContents) -> dict[str, Any] | None:

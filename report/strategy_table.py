@@ -24,6 +24,7 @@ import numpy as np
 from configs.errors import CommandError, InputError
 from configs.plain import load_yaml_config
 from report.dissection_file import load_units
+from report.markdown_table import table as markdown_table
 from report.run_folder import RunFolder, replace_file
 from report.strategy_figure import picture
 
@@ -138,7 +139,7 @@ def markdown(rows: Sequence[Row], runs: Sequence[StrategyRun], baseline: str | N
         raise CommandError(f"--baseline {baseline}: no run of it; runs: {', '.join({r.strategy: 0 for r in rows})}")
     head = ["strategy", "accuracy %", "layer", "n", "named %", *(["above untrained"] if floor else [])]
     head += ["distinct", "median AUPRC", "polysemantic %", "by chance %", "dead"]
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines = []
     for row in final:
         scores = [run.accuracy for run in runs if run.strategy == row.strategy]
         share = row.mean["named_share"]
@@ -148,8 +149,8 @@ def markdown(rows: Sequence[Row], runs: Sequence[StrategyRun], baseline: str | N
             cells.append(f"{100 * (share - floor.get(row.layer, math.nan)):+.1f}" if row.layer in floor else "")
         cells += [_text(row.mean["distinct"]), _text(row.mean["auprc"], digits=2), _text(row.mean["polysemantic"], 100)]
         cells += [_text(row.mean["polysemantic_chance"], 100), _text(row.mean["dead"])]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append(cells)
+    return "\n".join(markdown_table(head, lines, n_left=len(head))) + "\n"
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from report.benchmark_table import number
+from report.markdown_table import plain, table
 from report.unlearning_table import TITLES, z_text
 
 FORMAT = 1
@@ -28,7 +29,7 @@ def reached(row: Mapping[str, Any]) -> bool:
 
 def markdown(result: Mapping[str, Any]) -> str:
     """Return the whole result as Markdown."""
-    lines = ["# Unlearning", "", _settings(result), ""]
+    lines = ["# Unlearning", "", plain(_settings(result)), ""]
     heads = [
         "strategy",
         "units",
@@ -39,19 +40,19 @@ def markdown(result: Mapping[str, Any]) -> str:
         "others lost",
         "z ≥ 3, ≤ 5 points",
     ]
-    if result["strategies"]:
-        lines += ["## Strategies", "", *_head(heads)]
+    rows = []
     for row in result["strategies"]:
         own = [part["forget"]["before"] - part["forget"]["after"] for part in row["classes"]]
         rest = [part["retain"]["before"] - part["retain"]["after"] for part in row["classes"]]
         count = f"{sum(map(reached, row['classes']))} of {len(own)}"
         figures = [row["ablated"], row["remaining"], row["difference"], sum(own) / len(own), sum(rest) / len(rest)]
-        lines.append(_line([row["title"], number(row["units"]), *map(number, figures), count]))
+        rows.append([row["title"], number(row["units"]), *map(number, figures), count])
     figure = TITLES[result.get("figure", "accuracy")]
     if result["strategies"]:
-        lines += ["", f"Forgotten: {figure} lost on the class itself, mean over classes.", ""]
+        lines += ["## Strategies", "", *table(heads, rows), ""]
+        lines += [f"Forgotten: {figure} lost on the class itself, mean over classes.", ""]
     for row in result["strategies"]:
-        lines += [f"## {row['title']}", "", *_head(CLASS_HEADS), *(_line(_cells(part)) for part in row["classes"]), ""]
+        lines += [f"## {plain(row['title'])}", "", *table(CLASS_HEADS, map(_cells, row["classes"])), ""]
     if result["properties"]:
         lines += _properties(result)
     return "\n".join(lines)
@@ -60,17 +61,18 @@ def markdown(result: Mapping[str, Any]) -> str:
 def _properties(result: Mapping[str, Any]) -> list[str]:
     layers = ", ".join(result.get("property_layers", []))
     lines = ["## Pruned by a described property", ""]
-    lines += [f"Units of {layers}, those with most of a property first; means over runs.", ""] if layers else []
+    lines += [f"Units of {plain(layers)}, those with most of a property first; means over runs.", ""] if layers else []
     figure = TITLES[result.get("figure", "accuracy")]
-    lines += _head(["property", "share", "units", "with it", figure, "random", "lost beyond random", "z"])
+    heads = ["property", "share", "units", "with it", figure, "random", "lost beyond random", "z"]
+    rows = []
     for name, curve in result["properties"].items():
         for point in curve:
             spread = point.get("beyond_std")
             beyond = number(point["beyond"]) + ("" if spread is None else f" ± {number(spread)}")
             cells = [name, f"{100 * point['share']:.0f} %", f"{point['units']:.0f}", f"{100 * point['having']:.0f} %"]
             cells += [number(point["accuracy"]), f"{number(point['random'])} ± {number(point['random_std'])}", beyond]
-            lines.append(_line([*cells, z_text(point["z"])]))
-    return [*lines, ""]
+            rows.append([*cells, z_text(point["z"])])
+    return [*lines, *table(heads, rows), ""]
 
 
 def _settings(result: Mapping[str, Any]) -> str:
@@ -94,14 +96,6 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         number(retain["after"]), f"{lost:.3f}".replace("-", "−"), f"{worst['class']} {number(worst['lost'])}",
         number(row["logit"]["forget"]), number(row["logit"]["retain"]),
     ]  # fmt: skip
-
-
-def _head(heads: list[str]) -> list[str]:
-    return [_line(heads), f"| --- |{' ---: |' * (len(heads) - 1)}"]
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def csv_text(result: Mapping[str, Any]) -> str:

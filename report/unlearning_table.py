@@ -6,6 +6,7 @@ from typing import Any
 
 from report.benchmark_table import number
 from report.embed import script_file
+from report.markdown_table import Section, plain, sections
 from report.page import File
 from report.run_contents import RunContents
 
@@ -13,9 +14,6 @@ FORMAT = 1
 """Goes up when unlearning.json changes so that older files cannot be read any more."""
 FOLDER = "unlearning"
 """Where unlearn.py leaves removals in a run folder, each in a folder of its own."""
-
-Table = tuple[str, list[str], list[list[str]], str]
-"""Title, heads, rows of text, and a sentence below."""
 
 TITLES = {
     "accuracy": "accuracy",
@@ -64,13 +62,13 @@ def _worst(result: Mapping[str, Any], name: str) -> str:
     return f" Of these {title} lost most, from {number(side['before'])} to {number(side['after'])}."
 
 
-def tables(result: Mapping[str, Any]) -> list[Table]:
+def tables(result: Mapping[str, Any]) -> list[Section]:
     """Return everything that was found as tables."""
     found = _sound(result) if result["kind"] == "sound" else _class(result)
     return [*found, _units(result)]
 
 
-def _class(result: Mapping[str, Any]) -> list[Table]:
+def _class(result: Mapping[str, Any]) -> list[Section]:
     label, n = result["label"], result["n"]["test"]
     own = result["classes"][label]
     rows = [
@@ -105,7 +103,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     return [number(row["before"]), number(row["after"]), random, z_text(row["z"])]
 
 
-def _sound(result: Mapping[str, Any]) -> list[Table]:
+def _sound(result: Mapping[str, Any]) -> list[Section]:
     rows = [[row["title"], str(row["n"]), *_cells(row)] for row in result["rows"]]
     heard = [[str(row["unit"]), number(row["correlation"]), number(row["auprc"])] for row in result["heard"]]
     others = result["others"]
@@ -127,7 +125,7 @@ def _sound(result: Mapping[str, Any]) -> list[Table]:
     ]
 
 
-def _units(result: Mapping[str, Any]) -> Table:
+def _units(result: Mapping[str, Any]) -> Section:
     rows = [[path, str(result["layers"][path]), str(len(units))] for path, units in result["units"].items()]
     named = "; ".join(f"{path} {', '.join(map(str, units))}" for path, units in result["units"].items())
     how = "silenced" if result["how"] == "zero" else "held at their mean"
@@ -142,12 +140,8 @@ def _units(result: Mapping[str, Any]) -> Table:
 
 def markdown(result: Mapping[str, Any]) -> str:
     """Return the whole result as Markdown."""
-    lines = [f"# Unlearning: {result['concept']}", "", sentence(result), ""]
-    for title, heads, rows, note in tables(result):
-        lines += [f"## {title}", "", f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
-        lines += [f"| {' | '.join(row)} |" for row in rows]
-        lines += ["", note, ""]
-    return "\n".join(lines)
+    head = [f"# Unlearning: {plain(result['concept'])}", "", plain(sentence(result)), ""]
+    return "\n".join([*head, *sections(tables(result))])
 
 
 def charts(result: Mapping[str, Any]) -> list[dict[str, Any]]:

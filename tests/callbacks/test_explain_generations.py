@@ -63,7 +63,9 @@ def test_components_of_training_excerpts_as_a_prior(run, capsys):
     [
         ("units=[vioce]", 1, "units: class 'vioce': the network has no such class, did you mean 'voice'"),
         ("units=[head:99]", 1, "units: layer 'output' has units"),
-        ("prior=nowhere", 2, "prior: nowhere: not a run folder"),
+        ("prior=nowhere", 2, "prior=nowhere: neither a run folder nor one of spectral, principal, frames, input\n"),
+        ("prior=framez", 2, "principal, frames, input, did you mean 'frames'?"),
+        ("prior=.", 2, "prior: .: not a run folder"),
         ("independent=nowhere", 2, "independent: nowhere: not a run folder"),
         ("generation.latents=1", 2, "generation.latents=1 must be at least 3"),
         ("generation.least=50", 1, "and 50 are needed"),

@@ -129,7 +129,7 @@ def test_classes_are_shown_wherever_the_table_is():
     part = block("By-design model", "note", classed()) | {"key": "by_design", "as_published": []}
     part["conditions"][0]["classes"] = by_class(classed(), ["<b>dog</b>", "cat", "rain"])
     whole = {"format": 1, "title": "T", "sentence": "S.", "blocks": [part], "costs": costs(classed())}
-    assert "| <b>dog</b> | 20 | 1.00 | 0.00 | 1.00 * (1.00 to 1.00) |" in markdown(whole)
+    assert "| &lt;b>dog&lt;/b> | 20 | 1.00 | 0.00 | 1.00 * (1.00 to 1.00) |" in markdown(whole)
     assert "| rain | 20 | 0.50 | 0.50 | 0.00 (0.00 to 0.00) | – | – | – |" in markdown(whole)
     lines = list(csv.DictReader(io.StringIO(class_csv(whole))))
     assert len(lines) == 2 * 2 * 3
