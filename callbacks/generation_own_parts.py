@@ -19,8 +19,8 @@ from interpretability.generation.frechet_uncertainty import bootstrap_band
 from interpretability.generation.judge import RECORDINGS, reduced
 from interpretability.generation.kernel_uncertainty import kernel_band
 from interpretability.generation.target import Target
-from interpretability.listening.equal_energy import energy_kept
 from interpretability.listening.interpretation import THRESHOLD
+from interpretability.listening.mask_shape import energy_kept
 from models.classifier import AudioClassifier
 from models.explanation import explain, require_components
 
@@ -133,7 +133,7 @@ def sounds_of_class(
         said = explain(require_components(module), batch.waveform, batch.length, threshold=threshold)
         label = torch.full((len(part),), number, device=said.spectrum.device)
         masks = explanation_masks(said, label, part).named
-        energy.append(energy_kept(masks[EXPLANATION], said.spectrum).cpu())
+        energy.append(energy_kept(masks[EXPLANATION], said.spectrum).values.cpu())
         for name, mask in (("interpretation", masks[EXPLANATION]), ("random_mask", masks["random_mask"])):
             found.setdefault(name, []).append(said.inverse(mask * said.spectrum, said.n_samples).cpu())
     parts = {name: padded(waveforms) for name, waveforms in found.items()}

@@ -39,7 +39,7 @@ def has_hum(run: LoadedRun) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Scenes:
+class PairedScenes:
     """n scenes without any hum and then the same n with the hum of some scene of the class: 2n clips.
 
     `target` (2n,), `hum` (2n,) bool, `own` (2n,) bool: scenes of the class in which the hum was planted.
@@ -51,7 +51,7 @@ class Scenes:
     own: Tensor
 
 
-def scenes_of(run: LoadedRun, split: Split, count: int) -> Scenes:
+def paired_scenes(run: LoadedRun, split: Split, count: int) -> PairedScenes:
     """Return scenes of a split, spread over the classes; the hum is made for test scenes too."""
     data, config = data_of(run), run.config.data
     assert isinstance(config, SoundScenesData)  # noqa: S101 - has_hum says so
@@ -73,10 +73,10 @@ def scenes_of(run: LoadedRun, split: Split, count: int) -> Scenes:
     evaluate = evaluation_of(
         classifier_of(run), torch.cat([clean, clean + torch.where(own[:, None], hums, lent)]), target
     )
-    return Scenes(evaluate, target, torch.arange(len(target)) >= len(clips), own.repeat(2))
+    return PairedScenes(evaluate, target, torch.arange(len(target)) >= len(clips), own.repeat(2))
 
 
-def hearing(model: torch.nn.Module, layer: str, scenes: Scenes) -> tuple[Tensor, Tensor]:
+def hearing(model: torch.nn.Module, layer: str, scenes: PairedScenes) -> tuple[Tensor, Tensor]:
     """Return how the units of a layer follow the hum: Pearson correlation (U,), and AUPRC (U,) with chance 0.5."""
     heard: list[Tensor] = []  # of each call: many scenes take more than one
 
@@ -97,14 +97,14 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
     """Find the units by which the hum speaks for its class, and remove as many as serve the validation scenes.
 
     Units are ranked on training scenes by what they say for the class when the hum is added to scenes of other classes
-    (`carried`). As many of the first are removed as serve validation scenes best (`served`). Returns the result as
-    plain data, what evaluates the test scenes, and the means of the units.
+    (`said_for_the_hum`). As many of the first are removed as serve validation scenes best (`served`). Returns the
+    result as plain data, what evaluates the test scenes, and the means of the units.
 
     Raises:
         InputError: No removal helps.
     """
     model = classifier_of(run)
-    learn, decide, test = (scenes_of(run, split, count) for split, count in SCENES.items())
+    learn, decide, test = (paired_scenes(run, split, count) for split, count in SCENES.items())
     layers = unit_layers(model, settings.layers, decide.evaluate)
     moments = unit_moments(model, layers, learn.evaluate)
     means = {path: found.mean for path, found in moments.items()}
@@ -112,7 +112,7 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
     best: tuple[tuple[float, float], dict[str, list[int]]] = (served(decide.evaluate(), decide), {})
     for path in layers:
         _, effects = logit_effects(model, learn.evaluate, path, len(moments[path].mean), settings.how, means)
-        said = carried(effects[:, label], learn)
+        said = said_for_the_hum(effects[:, label], learn)
         order = [unit for unit in said.argsort(descending=True).tolist() if said[unit] > 0][: len(said) // 2]
         with replayed(model, path, decide.evaluate):
             for count in range(1, len(order) + 1):
@@ -139,7 +139,7 @@ def unlearn_hum(run: LoadedRun, settings: UnlearnConfig) -> tuple[dict[str, Any]
     return result, test.evaluate, means
 
 
-def carried(effects: Tensor, scenes: Scenes) -> Tensor:
+def said_for_the_hum(effects: Tensor, scenes: PairedScenes) -> Tensor:
     """Return what each unit (U,) says more for the hum's class when the hum is added to scenes of other classes.
 
     `effects` (2n, U): what its ablation takes from the score of that class in each scene.
@@ -149,7 +149,7 @@ def carried(effects: Tensor, scenes: Scenes) -> Tensor:
     return (with_hum - without)[others].mean(dim=0)
 
 
-def served(answers: Answers, scenes: Scenes) -> tuple[float, float]:
+def served(answers: Answers, scenes: PairedScenes) -> tuple[float, float]:
     """Return how right scenes without the hum are, its class and the others counting alike, and others with it.
 
     The second decides where the first is the same: the few scenes of the class that lack its hum come first, and would
@@ -164,7 +164,7 @@ def _right(answers: Answers) -> Tensor:
     return answers.per_clip()["accuracy"]
 
 
-def rows_of(effect: AblationEffect, scenes: Scenes, name: str) -> list[dict[str, Any]]:
+def rows_of(effect: AblationEffect, scenes: PairedScenes, name: str) -> list[dict[str, Any]]:
     """Return accuracies of the scenes without hum, of its class among them, and of others with it.
 
     `z` > 0 where more is gained than by the removal of matched random units.

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.data_schema import AudioFolderData
-from configs.errors import CommandError, InputError
+from configs.errors import InputError
 from datamodules.clip_source import SPLITS, Clip, Split
 from datamodules.file_source import FileSource
-from datamodules.labelled_files import LabelledFile, read_class_folders, read_label_table
+from datamodules.labelled_files import LabelledFile, data_root, read_class_folders, read_label_table
 from datamodules.splits import classes_of, most_even_split
 
 # The test is drawn with other seeds than the validation, or the two would follow the same order.
@@ -28,7 +28,7 @@ class AudioFolder(FileSource):
 
     def __init__(self, config: AudioFolderData, sample_rate: int) -> None:
         del sample_rate  # files are read at their own rate and resampled on the way into the cache
-        root = _root(config)
+        root = data_root(config, "a folder of recordings")
         try:
             files = _read(config, root)
         except OSError as error:
@@ -42,17 +42,6 @@ class AudioFolder(FileSource):
         splits = _splits(files, class_names, config)
         paths = {file.name: file.path for file in files}
         super().__init__("audio_folder", class_names, splits, paths, config.multi_label)
-
-
-def _root(config: AudioFolderData) -> Path:
-    """Return the data root; raises where it is not set or no folder."""
-    if config.root is None:
-        raise CommandError("data.root is not set; give the folder of the recordings")
-    root = Path(config.root).expanduser()
-    if not root.is_dir():
-        state = "is a file" if root.exists() else "does not exist"
-        raise InputError(f"data.root={root} {state}; expected a folder of recordings")
-    return root
 
 
 def _read(config: AudioFolderData, root: Path) -> list[LabelledFile]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.errors import InputError
+from configs.data_schema import DataConfig
+from configs.errors import CommandError, InputError
 from datamodules.clip_source import Split
 from datamodules.label_table import LabelTable, TableRow, file_inside, read_table
 
@@ -88,6 +89,22 @@ def read_label_table(path: Path, root: Path, separator: str, multi_label: bool) 
         )
         for row, file in zip(table.rows, files, strict=True)
     ]
+
+
+def data_root(config: DataConfig, wanted: str) -> Path:
+    """Return the folder that `data.root` names; `wanted` says what it should be.
+
+    Raises:
+        CommandError: It is not set.
+        InputError: It is no folder.
+    """
+    if config.root is None:
+        raise CommandError(f"data.root is not set; give {wanted}")
+    root = Path(config.root).expanduser()
+    if not root.is_dir():
+        state = "is a file" if root.exists() else "does not exist"
+        raise InputError(f"data.root={root} {state}; expected {wanted}")
+    return root
 
 
 def file_name(root: Path, path: str | Path) -> str:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from configs.errors import CommandError, InputError
+from configs.errors import InputError
 from configs.gan_spectrogram_schema import MusicFolderData
 from datamodules.audio_files import BadClip
 from datamodules.clip_source import SPLITS, Clip, Split
 from datamodules.excerpts import ExcerptClips, Numbers, Track
 from datamodules.file_source import FileSource
-from datamodules.labelled_files import audio_below, file_name
+from datamodules.labelled_files import audio_below, data_root, file_name
 from datamodules.splits import split_validation
 
 FRAME_RATE = 10.0
@@ -83,12 +83,7 @@ def music_below(config: MusicFolderData) -> dict[str, Path]:
         CommandError: No data root.
         InputError: No such folder, or fewer than three recordings in it.
     """
-    if config.root is None:
-        raise CommandError("data.root is not set; give a folder of music")
-    root = Path(config.root).expanduser()
-    if not root.is_dir():
-        state = "is a file" if root.exists() else "does not exist"
-        raise InputError(f"data.root={root} {state}; expected a folder of music")
+    root = data_root(config, "a folder of music")
     paths = {file_name(root, path.relative_to(root)): path for path in audio_below(root)}
     if len(paths) < 3:
         raise InputError(

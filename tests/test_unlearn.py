@@ -12,7 +12,7 @@ from callbacks import unlearning_properties
 from callbacks.benchmark_clips import data_of
 from callbacks.unlearning import Unlearning, prune
 from callbacks.unlearning_clips import clips_for, places_of
-from callbacks.unlearning_hum import Scenes, carried, hearing, scenes_of, served
+from callbacks.unlearning_hum import PairedScenes, hearing, paired_scenes, said_for_the_hum, served
 from configs.unlearn_schema import UnlearnConfig
 from datamodules.sound_scenes import CLASS_NAMES
 from interpretability.dissection.ablation import ablated
@@ -208,7 +208,7 @@ def test_classes_without_clips_are_left_out(run, tmp_path, capsys):
 def test_scenes_are_heard_without_and_with_the_hum(run):
     path = run(**{"data.shortcut": LABEL})
     loaded = load_run(path)
-    scenes = scenes_of(loaded, "test", 200)
+    scenes = paired_scenes(loaded, "test", 200)
     n = len(scenes.target) // 2
     assert n == 24
     assert torch.equal(scenes.target[:n], scenes.target[n:])
@@ -222,7 +222,7 @@ def test_scenes_are_heard_without_and_with_the_hum(run):
 def test_a_group_that_is_given_up_counts():
     hum, own = torch.tensor([0, 0, 0, 1, 1, 1]).bool(), torch.tensor([0, 0, 1, 0, 0, 1]).bool()
     target = torch.zeros(6, dtype=torch.long)
-    scenes = Scenes(lambda: None, target, hum, own)
+    scenes = PairedScenes(lambda: None, target, hum, own)
     right = torch.tensor([1, 1, 0, 1, 0, 1])  # the one scene of the class without hum is wrong, and one of four others
     answers = Answers(torch.stack([right, 1 - right], dim=1).float(), target)
     assert served(answers, scenes) == (pytest.approx((1 + 0) / 2), pytest.approx(0.5))
@@ -230,9 +230,9 @@ def test_a_group_that_is_given_up_counts():
 
 def test_units_are_ranked_by_what_the_hum_makes_them_say():
     hum, own = torch.tensor([0, 0, 0, 1, 1, 1]).bool(), torch.tensor([0, 0, 1, 0, 0, 1]).bool()
-    scenes = Scenes(lambda: None, torch.zeros(6, dtype=torch.long), hum, own)
+    scenes = PairedScenes(lambda: None, torch.zeros(6, dtype=torch.long), hum, own)
     effects = torch.tensor([[1.0, 2], [1, 2], [9, 9], [3, 2], [2, 2], [0, 0]])  # of two units in each scene
-    assert carried(effects, scenes).tolist() == [1.5, 0.0]  # scenes of the hum's own class are left out
+    assert said_for_the_hum(effects, scenes).tolist() == [1.5, 0.0]  # scenes of the hum's own class are left out
 
 
 def test_the_hum_is_a_concept_of_runs_that_have_one(run, capsys):

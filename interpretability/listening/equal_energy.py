@@ -48,10 +48,3 @@ def equal_energy_masks(relevance: Tensor, spectrum: Tensor, energy: Tensor) -> T
     masks = torch.zeros_like(flat).scatter_(1, order, masks)
     masks = torch.where(flat > 0, masks, 0.0)
     return masks.reshape(relevance.shape).to(relevance.dtype)
-
-
-def energy_kept(masks: Tensor, spectrum: Tensor) -> Tensor:
-    """Share (B,) of a clip's energy that masks (B, F, T) leave of S (B, F, T); NaN for digital silence."""
-    power = power_spectrum(spectrum.to(torch.complex128))
-    kept = (masks.double().square() * power).flatten(1).sum(dim=1)
-    return (kept / power.flatten(1).sum(dim=1)).to(masks.dtype)

@@ -35,7 +35,12 @@ def energy_kept(masks: Tensor, spectrum: Tensor) -> ClipValues:
 
     Explanations compare at equal energy only: a mask of ones is faithful to everything.
     """
+    return ClipValues(let_through(masks, spectrum))
+
+
+def let_through(masks: Tensor, spectrum: Tensor) -> Tensor:
+    """Share (...) of the energy of spectra (B, F, T) that masks (..., B, F, T) let through; NaN for silence."""
     power = power_spectrum(spectrum).double()
-    whole = power.flatten(1).sum(dim=1)
-    kept = (power * masks.double().square()).flatten(1).sum(dim=1)
-    return ClipValues(torch.where(whole > 0, kept / whole, torch.nan))
+    whole = power.sum(dim=(-2, -1))
+    kept = (masks.double().square() * power).sum(dim=(-2, -1))
+    return torch.where(whole > 0, kept / whole, torch.nan)

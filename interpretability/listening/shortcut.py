@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from interpretability.listening.decision_audit import TINY
+from interpretability.listening.mask_shape import let_through
 from interpretability.power_spectrum import power_spectrum
 
 
@@ -26,14 +27,6 @@ class ShortcutScores(NamedTuple):
     enrichment: Tensor
     area: Tensor
     revealed: Tensor
-
-
-def let_through(masks: Tensor, spectrum: Tensor) -> Tensor:
-    """Share (...) of the energy of spectra (B, F, T) that masks (..., B, F, T) let through; NaN for silence."""
-    power = power_spectrum(spectrum).double()
-    total = power.sum(dim=(-2, -1))
-    share = (masks.double().square() * power).sum(dim=(-2, -1)) / total.clamp_min(TINY)
-    return torch.where(total > TINY, share, torch.nan)
 
 
 def enrichment(masks: Tensor, shortcut: Tensor, spectrum: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from interpretability.listening.equal_energy import energy_kept, equal_energy_masks
+from interpretability.listening.equal_energy import equal_energy_masks
+from interpretability.listening.mask_shape import let_through
 
 
 def spectra(n_clips=3, bins=20, frames=15, seed=0):
@@ -19,7 +20,7 @@ def test_by_hand():
     relevance = torch.tensor([[[4.0, 2.0], [1.0, 0.0]]])
     masks = equal_energy_masks(relevance, spectrum, torch.tensor([5.25]))
     torch.testing.assert_close(masks, torch.tensor([[[1.0, 1.0], [0.5, 0.0]]]))
-    torch.testing.assert_close(energy_kept(masks, spectrum), torch.tensor([0.525]))
+    torch.testing.assert_close(let_through(masks, spectrum), torch.tensor([0.525]).double())
 
 
 def test_nothing_saturates_at_low_energy():
@@ -82,7 +83,7 @@ def test_no_relevance_no_energy_and_silence_give_finite_masks():
     silent = torch.zeros(1, 20, 15, dtype=torch.complex64)
     masks = equal_energy_masks(torch.rand(1, 20, 15), silent, torch.ones(1))
     assert masks.isfinite().all()
-    assert energy_kept(torch.ones(1, 20, 15), silent).isnan().all()
+    assert let_through(torch.ones(1, 20, 15), silent).isnan().all()
 
 
 def test_batched_equals_one_by_one():

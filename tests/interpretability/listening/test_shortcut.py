@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from interpretability.listening.mask_shape import let_through
 from interpretability.listening.shortcut import (
     area_over_bins,
     enrichment,
-    let_through,
     shortcut_scores,
     shortcut_share,
 )
