@@ -79,8 +79,8 @@ def floor_band(
         found.append(distance(rows[~out], new))
         fewer = _held_out(numbers, n_groups, int((~out).sum()) // 4, generator, out)
         left = n_groups - int(torch.bincount(numbers[fewer]).count_nonzero())
-        if n_groups >= LINE and int((~fewer).sum()) >= 2:
-            rest = n_groups - count
+        rest = n_groups - count
+        if n_groups >= LINE and left < rest and int((~fewer).sum()) >= 2:
             slope = (distance(rows[~fewer], new) - found[-1]) / (1 / left - 1 / rest)
             steps.append(slope * (1 / n_groups - 1 / rest))
     if not found:

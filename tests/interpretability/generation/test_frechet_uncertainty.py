@@ -39,6 +39,13 @@ def test_no_recording_stands_on_both_sides():
     assert band.low > 1.0
 
 
+def test_one_recording_that_holds_most_excerpts():
+    """Where all others are held out, none is left to measure the slope with."""
+    groups = [0] * 60 + [1 + i // 4 for i in range(36)]
+    band = floor_band(gaussian(96, 3, 0), 48, seeded(), groups=groups)
+    assert 0 <= band.low < band.mean < band.high < 10
+
+
 def test_too_few_recordings_are_named():
     with pytest.raises(InputError, match="two recordings"):
         floor_band(gaussian(20, 2, 0), 5, seeded(), groups=[0] * 20)
