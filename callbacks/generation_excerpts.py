@@ -121,14 +121,14 @@ def held_out_excerpts(datamodule: "AudioDataModule", network: Network, n_clips: 
 
 
 def training_excerpts(datamodule: "AudioDataModule", network: Network, most: int = TRAINING, seed: int = 0) -> Tensor:
-    """Hear up to `most` excerpts (n, *sound.shape) of training clips, as many of each clip; silence is left out.
+    """Hear up to `most` excerpts (n, *sound.shape) of training clips, as evenly dealt over clips as can be; no silence.
 
     Raises:
         InputError: Fewer than two excerpts.
     """
     clips = datamodule.dataset("train").clips
     chosen = chosen_clips(clips, datamodule.n_classes, most)
-    each, random = -(-most // len(chosen)), torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(seed)
     heard: list[Tensor] = []
     for begin in range(0, len(chosen), BATCH):
         batch = datamodule.batch("train", chosen[begin : begin + BATCH])
@@ -136,8 +136,10 @@ def training_excerpts(datamodule: "AudioDataModule", network: Network, most: int
         for row, length in enumerate(batch.length.tolist()):
             sound = batch.waveform[row, : int(length)]
             starts = excerpt_starts(sound, network.n_samples)
+            place = begin + row
+            each = most * (place + 1) // len(chosen) - most * place // len(chosen)
             drawn = torch.randperm(len(starts), generator=random)[:each].tolist()
-            cuts += [cut(sound, starts[place], network.n_samples) for place in drawn]
+            cuts += [cut(sound, starts[number], network.n_samples) for number in drawn]
         if cuts:
             heard.append(network.encode(torch.stack(cuts)).cpu())
     if sum(map(len, heard)) < 2:
@@ -145,7 +147,7 @@ def training_excerpts(datamodule: "AudioDataModule", network: Network, most: int
         raise InputError(
             f"no two excerpts of {seconds:.2f} s in {len(chosen)} training clips: choose shorter ones (seconds)"
         )
-    return kept(torch.cat(heard)[:most])
+    return kept(torch.cat(heard))
 
 
 def excerpt_starts(sound: Tensor, n_samples: int) -> Sequence[int]:

@@ -13,6 +13,8 @@ from interpretability.generation.prior import Sound, kept
 from interpretability.isolation import forked_randomness
 
 USUAL = FrameTraining()
+ROUNDING = 1e-5
+"""Length, relative to the longest, below which a direction is rounding."""
 
 
 class FramePath(nn.Module):
@@ -70,7 +72,7 @@ class FramePrior(GaussianLatent):
         Args:
             excerpts: real ones (n, *sound.shape).
             sound: features; the axes before bands and frames have length 1.
-            n_latents: directions of the paths, those of most variance; at most n - 1.
+            n_latents: directions of the paths, those of most variance; at most n - 1, and as many as there are.
             training: of the frames.
             floor: smallest value of a feature, such as ln(1e-7); None for none.
             penalty: as in `GaussianLatent`.
@@ -95,6 +97,9 @@ class FramePrior(GaussianLatent):
             with forked_randomness(training.seed, paths.device):
                 wanted = min(count + 10, *paths.shape)
                 _, lengths, directions = torch.svd_lowrank(paths - mean, q=wanted, niter=4)
+            if not bool(lengths[0] > ROUNDING * paths.norm()):
+                raise InputError("a prior of frames needs excerpts that differ from one another")
+            count = int((lengths[:count] > ROUNDING * lengths[0]).sum())  # copies of excerpts add no direction
             axes = (lengths[:count] / math.sqrt(len(paths) - 1))[:, None] * directions[:, :count].T
             self.explained = float(lengths[:count].square().sum() / (paths - mean).square().sum())
         self.path = FramePath(coder, mean, axes, floor).eval()

@@ -14,6 +14,8 @@ PER_COMPONENT = 4
 """Excerpts for each component at least, as the spread along fewer is hardly known."""
 SPARE, ROUNDS = 16, 2
 """Directions beyond the wanted ones, and rounds of iteration, of the randomised decomposition."""
+ROUNDING = 1e-5
+"""Deviation, relative to the largest value, below which excerpts are all the same."""
 
 
 class PrincipalComponents(nn.Module):
@@ -40,14 +42,16 @@ class PrincipalComponents(nn.Module):
         super().__init__()
         check_count(len(excerpts))
         rows = excerpts.detach().flatten(1).float()
+        if not bool(rows.isfinite().all()):
+            raise InputError("a prior of principal components needs excerpts that are finite")
         self.shape, self.floor = tuple(excerpts.shape[1:]), floor
         count = max(1, min(components, len(rows) // PER_COMPONENT, rows.shape[1]))
         self.mean: Tensor
         self.axes: Tensor
         mean = rows.mean(dim=0)
         axes, spread = principal_axes(rows - mean, count, torch.Generator().manual_seed(seed))
-        if not bool(spread.isfinite().all()) or not bool(spread[0] > 0):
-            raise InputError("a prior of principal components needs excerpts that vary and are finite")
+        if not bool(spread[0] > ROUNDING * rows.abs().amax()):
+            raise InputError("a prior of principal components needs excerpts that differ from one another")
         held = float(spread.square().sum() / (rows - mean).square().sum() * (len(rows) - 1))
         self.explained = min(held, 1.0)
         self.register_buffer("mean", kept(mean))

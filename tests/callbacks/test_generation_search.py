@@ -1,5 +1,6 @@
 """What units of a run ask for: units by name, priors, references, the trace that no search leaves, and its files."""
 
+import dataclasses
 import functools
 import math
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from callbacks.benchmark_clips import data_of
-from callbacks.generation_excerpts import excerpt_starts
+from callbacks.generation_excerpts import BATCH, excerpt_starts, training_excerpts
 from callbacks.generation_files import point_name, write_generations
 from callbacks.generation_search import prepare_search, refreshed, search_units
 from callbacks.generation_units import units_of
@@ -224,6 +225,22 @@ def test_frames_of_training_excerpts_are_learned_on_the_spot(opened, monkeypatch
     floor = float(ground.network.encode(torch.zeros(1, ground.network.n_samples)).min())
     assert found.features.min() >= floor
     assert not torch.equal(found.features, found.start_features)
+
+
+def test_training_excerpts_are_dealt_evenly_over_clips(opened):
+    run, data = opened()
+    ground = prepare_search(run.model, data, GenerationConfig(**QUICK))
+    n_clips, heard = len(data.dataset("train").clips), []
+
+    def encode(waveform):
+        heard.append(len(waveform))
+        return ground.network.encode(waveform)
+
+    found = training_excerpts(data, dataclasses.replace(ground.network, encode=encode), n_clips + n_clips // 4)
+    assert len(found) == n_clips + n_clips // 4
+    assert len(heard) == -(-n_clips // BATCH)  # the last clips are heard as well
+    assert max(heard) - min(heard) <= 1
+    assert torch.equal(found, training_excerpts(data, ground.network, n_clips + n_clips // 4))
 
 
 def test_the_judge_is_another_network(opened):

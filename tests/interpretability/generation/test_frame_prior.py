@@ -89,6 +89,13 @@ def test_training_leaves_no_trace_and_is_the_same_again():
     assert not torch.equal(one.encoder[0].weight, other.encoder[0].weight)
 
 
+def test_copies_of_excerpts_add_no_direction():
+    excerpts = torch.rand(5, 1, BANDS, FRAMES, generator=torch.Generator().manual_seed(0)).repeat(4, 1, 1, 1)
+    prior = FramePrior(excerpts, SOUND, training=FrameTraining(steps=3))
+    assert prior.latent_shape == (4,)
+    assert prior.encode(excerpts).isfinite().all()
+
+
 def test_what_cannot_be_learned_is_refused():
     with pytest.raises(InputError, match="needs features of one channel: waveform"):
         FramePrior(torch.rand(4, 50), Sound((50,), 8000, "waveform"))
@@ -98,6 +105,8 @@ def test_what_cannot_be_learned_is_refused():
         FramePrior(torch.rand(1, 1, BANDS, FRAMES), SOUND)
     with pytest.raises(InputError, match="do not vary"):
         FramePrior(torch.ones(4, 1, BANDS, FRAMES), SOUND)
+    with pytest.raises(InputError, match="differ from one another"):
+        FramePrior(torch.rand(1, 1, BANDS, FRAMES).expand(4, -1, -1, -1), SOUND, training=FrameTraining(steps=3))
     with pytest.raises(InputError, match="n_latents=0"):
         FramePrior(torch.rand(4, 1, BANDS, FRAMES), SOUND, 0)
     with pytest.raises(InputError, match="above 0"):

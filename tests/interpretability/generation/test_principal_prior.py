@@ -73,7 +73,10 @@ def test_what_has_no_components_is_refused():
         principal_prior(torch.rand(9, 32), Sound((32,), 8000, "waveform"))
     with pytest.raises(InputError, match="are not"):
         principal_prior(torch.rand(9, 1, 6, 7), SOUND)
-    with pytest.raises(InputError, match="vary and are finite"):
-        principal_prior(torch.ones(9, 1, 6, 8), SOUND)
+    for alike in (torch.ones(9, 1, 6, 8), torch.rand(1, 1, 6, 8, generator=rng()).expand(9, -1, -1, -1)):
+        with pytest.raises(InputError, match="differ from one another"):
+            principal_prior(alike, SOUND)
+    with pytest.raises(InputError, match="are finite"):
+        principal_prior(torch.full((9, 1, 6, 8), torch.nan), SOUND)
     with pytest.raises(InputError, match="at least 2"):
         principal_prior(torch.ones(1, 1, 6, 8), SOUND)
