@@ -153,7 +153,7 @@ def squared_error(target: Tensor, dictionary: Tensor, activations: Tensor) -> Te
 
 
 def mean_over_sound(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean of (B, F or K, T) over rows and the frames of `mask` (B, T) that hold sound."""
+    """Mean of (B, R, T) over rows and the frames of `mask` (B, T) that hold sound."""
     if mask is None:
         return values.mean()
     keep = mask[:, None, :].to(values.dtype)

@@ -102,6 +102,11 @@ class Smoothing(torch.autograd.Function):
         """Keep nothing."""
 
     @staticmethod
+    def jvp(context: Any, tangent: Tensor) -> Tensor:  # noqa: ANN401 - PyTorch's signature
+        """Push of the series (B, K, T) -> push of the result."""
+        return smoothed(tangent)
+
+    @staticmethod
     def backward(context: Any, *slopes: Tensor) -> Tensor:  # noqa: ANN401 - PyTorch's signature
         """Slope of the result (B, K, T) -> slope of the series."""
         return smoothed(slopes[0])

@@ -180,10 +180,10 @@ def write(files: Iterable[File], output: Path) -> Path:
         InputError: The disk is full or the folder cannot be written.
         CommandError: `output` exists and is not a report.
     """
-    if _is_somebody_elses(output):
-        raise CommandError(f"{output} exists and is not a report; choose another output folder")
     partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
     try:
+        if _is_somebody_elses(output):
+            raise CommandError(f"{output} exists and is not a report; choose another output folder")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(HERE / "assets", partial / "assets")
         (partial / MARK).write_text("Made by Soundglass; replaced as a whole by the next report.\n", encoding="utf-8")

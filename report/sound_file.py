@@ -13,7 +13,7 @@ def read_sound(path: Path) -> NDArray[np.float32] | None:
         return None
     try:
         with wave.open(str(path), "rb") as file:
-            content = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error):
+            samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+    except (OSError, EOFError, ValueError, wave.Error):  # ValueError: cut off within a sample
         return None
-    return np.frombuffer(content, dtype="<i2").astype(np.float32) / np.float32(32767)
+    return samples.astype(np.float32) / np.float32(32767)

@@ -112,6 +112,7 @@ def test_smoothing_is_the_mean_of_nine_frames(n_frames):
     slope = torch.randn_like(pooled)
     torch.testing.assert_close(*(torch.autograd.grad(made, series, slope)[0] for made in (smoothed(series), pooled)))
     torch.testing.assert_close(torch.vmap(smoothed)(series[:, None])[:, 0], pooled)
+    torch.testing.assert_close(torch.func.jvp(smoothed, (series,), (slope,))[1], smoothed(slope))
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

@@ -25,6 +25,9 @@ def test_what_is_written_is_read_again(tmp_path):
     assert len(sound) == RATE
     assert 0.2 < np.abs(sound).max() < 0.6
     assert read_sound(tmp_path / SOUNDS / (found.clips[-1].file or "")) is None
+    file = tmp_path / SOUNDS / found.clips[0].file
+    file.write_bytes(file.read_bytes()[:-1])
+    assert read_sound(file) is None
 
 
 def test_a_run_without_units_has_no_gallery(tmp_path):
