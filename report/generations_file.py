@@ -24,13 +24,12 @@ Numbers that are not finite are null.
 """
 
 import functools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.errors import InputError
+from report.checked_json import read_objects
 
 VERSION = 1
 FOLDER = "generations"
@@ -70,22 +69,11 @@ def load_points(folder: Path) -> list[GenerationPoint]:
 
 @functools.lru_cache(maxsize=128)  # pages and their data ask for the same files
 def _load(path: Path, changed: int) -> GenerationPoint:
-    try:
-        units = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        for unit in units:
-            _check(unit)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read: {text}; make it again with explain.py what=generations") from error
+    units = read_objects(path, VERSION, NEEDED, "make it again with explain.py what=generations", _check)
     return GenerationPoint(path.stem, int(units[0].get("epoch") or 0) if units else 0, units)
 
 
 def _check(unit: Record) -> None:
-    if unit["version"] != VERSION:
-        raise ValueError("written by another version")
-    missing = [name for name in NEEDED if name not in unit]
-    if missing:
-        raise ValueError(f"{missing[0]} is missing")
     if not 0 <= unit["chosen"] < len(unit["lanes"]):
         raise ValueError(f"unit {unit['name']}: lane {unit['chosen']} is chosen of {len(unit['lanes'])}")
     for name in (*files_of(unit["examples"]), *files_of(nearest_of(unit["examples"]))):

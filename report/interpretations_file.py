@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from configs.errors import InputError
+from report.checked_json import read_objects
 from report.run_folder import replace_file
 
 VERSION = 1
@@ -26,7 +26,7 @@ FILE = "generations/interpretations.jsonl"
 NEEDED = ("epoch", "end", "rows")
 
 
-def load_interpretations(folder: Path) -> list[Mapping[str, Any]]:
+def load_interpretations(folder: Path) -> list[dict[str, Any]]:
     """Return the points of a run, first to last; none where interpretations were not compared.
 
     Raises:
@@ -35,18 +35,7 @@ def load_interpretations(folder: Path) -> list[Mapping[str, Any]]:
     path = folder / FILE
     if not path.is_file():
         return []
-    try:
-        points = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        for point in points:
-            if point["version"] != VERSION:
-                raise ValueError("written by another version")
-            missing = [name for name in NEEDED if name not in point]
-            if missing:
-                raise ValueError(f"{missing[0]} is missing")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read: {text}; delete it, the next point writes it again") from error
-    return points
+    return read_objects(path, VERSION, NEEDED, "delete it, the next point writes it again")
 
 
 def save_interpretations(folder: Path, point: Mapping[str, Any]) -> Path:

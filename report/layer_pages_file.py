@@ -10,13 +10,12 @@ generator `moved`, `derivative` and `control`, of a classifier `doses`.
 """
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.errors import InputError
+from report.checked_json import read_objects
 
 VERSION = 1
 FOLDER = "layers"
@@ -51,14 +50,4 @@ def load_points(folder: Path) -> LayerPoints | None:
 
 @functools.lru_cache(maxsize=64)  # three pages and their data ask for the same files
 def _load(path: Path, changed: int) -> Mapping[str, Any]:
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if data["version"] != VERSION:
-            raise ValueError("written by another version")
-        missing = [name for name in NEEDED if name not in data]
-        if missing:
-            raise ValueError(f"{missing[0]} is missing")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read: {text}; make it again with explain.py what=layers") from error
-    return data
+    return read_objects(path, VERSION, NEEDED, "make it again with explain.py what=layers")[0]
