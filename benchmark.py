@@ -10,7 +10,7 @@ from configs.benchmark_schema import ExplanationsBenchmark, SanityBenchmark
 from configs.classification_schema import ClassificationBenchmark
 from configs.errors import CommandError, InputError
 from configs.registry import nearest
-from configs.script_line import script_settings
+from configs.script_line import one_line_errors, script_settings
 from configs.unlearn_schema import UnlearningBenchmark
 
 USAGE = """\
@@ -100,6 +100,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
 }
 
 
+@one_line_errors
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit code: 0 done, 1 something could not be used, 2 the command was wrong."""
     try:
@@ -110,12 +111,8 @@ def main(arguments: Sequence[str]) -> int:
         if name not in COMMANDS:
             raise CommandError(f"{name}: no such command{nearest(name, list(COMMANDS))}; known: {', '.join(COMMANDS)}")
         return COMMANDS[name](rest) or 0
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
-        print("error: interrupted; the same command goes on with what is not done yet", file=sys.stderr)
-        return 1
+        raise InputError("interrupted; the same command goes on with what is not done yet") from None
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from configs.errors import InputError
 from configs.explain_schema import WHAT, ExplainConfig
-from configs.script_line import script_settings
+from configs.script_line import one_line_errors, script_settings
 
 USAGE = """\
 usage: python explain.py run=RUN audio=FILE_OR_FOLDER [KEY=VALUE ...]
@@ -26,18 +25,12 @@ With what=layers, measures what each layer carries of the sound, and draws and p
 """
 
 
+@one_line_errors
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit code: 0 done, 1 nothing could be explained, 2 the command was wrong."""
-    try:
-        settings = script_settings(ExplainConfig, USAGE, list(arguments))
-        module, _, function = WHAT[settings.what].partition(":")
-        lines = getattr(importlib.import_module(module), function)(settings)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return 1
+    settings = script_settings(ExplainConfig, USAGE, list(arguments))
+    module, _, function = WHAT[settings.what].partition(":")
+    lines = getattr(importlib.import_module(module), function)(settings)
     print("\n".join(lines))
     return 0
 

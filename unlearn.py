@@ -6,8 +6,7 @@ Torch is imported inside the functions, so that a wrong command line is answered
 import sys
 from collections.abc import Sequence
 
-from configs.errors import InputError
-from configs.script_line import script_settings
+from configs.script_line import one_line_errors, script_settings
 from configs.unlearn_schema import UnlearnConfig
 
 USAGE = """\
@@ -18,19 +17,13 @@ table of what was lost and kept, unlearning.json, and a page of the report.
 """
 
 
+@one_line_errors
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit code: 0 done, 1 something could not be used, 2 the command was wrong."""
-    try:
-        settings = script_settings(UnlearnConfig, USAGE, list(arguments))
-        from callbacks.unlearning import unlearn
+    settings = script_settings(UnlearnConfig, USAGE, list(arguments))
+    from callbacks.unlearning import unlearn
 
-        print(unlearn(settings))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return 1
+    print(unlearn(settings))
     return 0
 
 

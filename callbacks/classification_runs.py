@@ -2,7 +2,6 @@
 
 import dataclasses
 import glob
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -139,9 +138,9 @@ def summary_of(folder: RunFolder) -> dict[str, Any] | None:
     """Return the summary of a finished run, or None where there is none that can be read."""
     try:
         found = folder.read_summary()
-    except (OSError, json.JSONDecodeError):
+    except InputError:
         return None
-    return found if isinstance(found, dict) and score_of(found) is not None else None
+    return found if found is not None and score_of(found) is not None else None
 
 
 def score_of(summary: Mapping[str, Any]) -> float | None:

@@ -17,6 +17,7 @@ from callbacks.dissection_files import END, read_lines, write_lines
 from callbacks.dissection_taps import taps_of
 from callbacks.probe_clips import ProbeClips
 from configs.errors import InputError
+from configs.script_line import one_line_errors
 from interpretability.dissection.unit_report import UnitReport, to_plain
 from models.run_loading import load_run
 from report.build import build
@@ -61,18 +62,15 @@ def _shown(units: UnitsFile, reports: Sequence[UnitReport]) -> UnitsFile:
     return dataclasses.replace(units, units=found)
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     about = (__doc__ or "").split("\n")[0]
     parser = argparse.ArgumentParser(prog="python -m callbacks.dissection_edits_command", description=about)
     parser.add_argument("run", help="run folder with a finished dissection")
     options = parser.parse_args(arguments)
-    try:
-        print(table(edit_units(options.run)), end="")
-        build(Path(options.run))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    print(table(edit_units(options.run)), end="")
+    build(Path(options.run))
     return 0
 
 

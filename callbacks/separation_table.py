@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from configs.errors import CommandError, InputError
+from configs.script_line import one_line_errors
 from datamodules.audio_datamodule import AudioDataModule
 from interpretability.listening.separation_scores import SeparationScores, separation_scores
 from models.explanation import explain, require_components
@@ -64,15 +65,12 @@ def score_run(
     return SeparationScores(*(torch.cat(values) for values in zip(*found, strict=True))), names
 
 
+@one_line_errors
 def main(arguments: Sequence[str]) -> int:
     """Print medians over the test clips and write every clip's scores to RUN/separation.csv; return the exit code."""
-    try:
-        if len(arguments) != 1:
-            raise CommandError("name one run of sound scenes: python -m callbacks.separation_table RUN")
-        scores, names = score_run(arguments[0])
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    if len(arguments) != 1:
+        raise CommandError("name one run of sound scenes: python -m callbacks.separation_table RUN")
+    scores, names = score_run(arguments[0])
     rows = []
     for label, field in ROWS.items():
         low, middle, high = torch.nanquantile(getattr(scores, field), torch.tensor([0.25, 0.5, 0.75])).tolist()

@@ -17,6 +17,7 @@ from typing import Any
 import jinja2
 
 from configs.errors import CommandError, InputError
+from configs.script_line import one_line_errors
 from report import (
     benchmark_page,
     curves,
@@ -224,23 +225,18 @@ def _put(partial: Path, output: Path) -> None:
                 raise
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m report.build", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("run", nargs="+", help="run folder; several are compared on one page")
     parser.add_argument("--output", help="folder to write (default: RUN/report; needed for a comparison)")
     options = parser.parse_args(arguments)
-    try:
-        if len(options.run) > 1 and not options.output:
-            raise CommandError("a comparison needs --output")
-        index = (
-            build_comparison(options.run, options.output)
-            if len(options.run) > 1
-            else build(options.run[0], options.output)
-        )
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    if len(options.run) > 1 and not options.output:
+        raise CommandError("a comparison needs --output")
+    index = (
+        build_comparison(options.run, options.output) if len(options.run) > 1 else build(options.run[0], options.output)
+    )
     print(index)
     return 0
 

@@ -5,7 +5,6 @@ the two is taken clip by clip over all test clips together, with a bootstrap int
 """
 
 import csv
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import CommandError, InputError
+from configs.script_line import one_line_errors
 from report.run_folder import RunFolder
 from report.summary_table import Row, print_summary
 
@@ -71,7 +71,8 @@ def load(path: str | Path) -> tuple[RunFolder, dict[str, Any]]:
     """Return a finished run and its summary.
 
     Raises:
-        InputError: The run has no summary, so it has not ended well.
+        CommandError: `path` is no run folder.
+        InputError: The run has no summary, so it has not ended well, or a damaged one.
     """
     folder = RunFolder.open(path)
     summary = folder.read_summary()
@@ -80,22 +81,19 @@ def load(path: str | Path) -> tuple[RunFolder, dict[str, Any]]:
     return folder, summary
 
 
+@one_line_errors
 def main(arguments: Sequence[str]) -> int:
     """Print the table of the run folders named; 0 done, 1 a run cannot be used, 2 nothing to do."""
-    try:
-        if not arguments:
-            raise CommandError("name run folders: python -m report.fold_table runs/esc10_by_design/*")
-        runs = [load(path) for path in arguments if not str(path).endswith("-black_box")]
-        twins = [load(summary["twin/run"]) for _, summary in runs if "twin/run" in summary]
-        table = [rows(runs[0][1]["model"], [s for _, s in runs])]
-        if len(twins) == len(runs):
-            table.append(rows("black_box (twin)", [s for _, s in twins]))
-        print_summary(table)
-        if len(twins) == len(runs):
-            print(compared([f for f, _ in runs], [f for f, _ in twins]))
-    except (InputError, json.JSONDecodeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return getattr(error, "exit_code", 1)
+    runs = [load(path) for path in arguments if not str(path).endswith("-black_box")]
+    if not runs:
+        raise CommandError("name run folders that are no twins: python -m report.fold_table runs/esc10_by_design/*")
+    twins = [load(summary["twin/run"]) for _, summary in runs if "twin/run" in summary]
+    table = [rows(runs[0][1]["model"], [s for _, s in runs])]
+    if len(twins) == len(runs):
+        table.append(rows("black_box (twin)", [s for _, s in twins]))
+    print_summary(table)
+    if len(twins) == len(runs):
+        print(compared([f for f, _ in runs], [f for f, _ in twins]))
     return 0
 
 

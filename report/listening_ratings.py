@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from configs.errors import InputError
+from configs.script_line import one_line_errors
 from report.bootstrap import Figure, figures, paired
 from report.markdown_table import table
 from report.run_folder import replace_file
@@ -107,6 +108,7 @@ def _figure(figure: Figure) -> str:
     return f"{figure.mean:.1f} ({figure.low:.1f} to {figure.high:.1f})"
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     description = (__doc__ or "").split("\n")[0]
@@ -115,19 +117,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", required=True, type=Path, help="key.csv of the test")
     parser.add_argument("--output", type=Path, help="file for the table as CSV")
     options = parser.parse_args(arguments)
-    try:
-        ratings = read_ratings(options.ratings, options.key)
-        found = summary(ratings)
-        if options.output:
-            rows = ["system,rating,low,high,trials,ratings"]
-            for name, (mean, _) in found.items():
-                quoted = '"' + name.replace('"', '""') + '"'
-                figure = f"{mean.mean:.4g},{mean.low:.4g},{mean.high:.4g}"
-                rows.append(f"{quoted},{figure},{mean.n - mean.undefined},{ratings.counts[name]}")
-            replace_file(options.output, ("\n".join(rows) + "\n").encode())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    ratings = read_ratings(options.ratings, options.key)
+    found = summary(ratings)
+    if options.output:
+        rows = ["system,rating,low,high,trials,ratings"]
+        for name, (mean, _) in found.items():
+            quoted = '"' + name.replace('"', '""') + '"'
+            figure = f"{mean.mean:.4g},{mean.low:.4g},{mean.high:.4g}"
+            rows.append(f"{quoted},{figure},{mean.n - mean.undefined},{ratings.counts[name]}")
+        replace_file(options.output, ("\n".join(rows) + "\n").encode())
     print(markdown(ratings, found), end="")
     return 0
 

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import CommandError, InputError
+from configs.script_line import one_line_errors
 from report.build import HERE, render
 from report.embed import script_file
 
@@ -204,6 +205,7 @@ def _source(text: str) -> tuple[str, Path]:
     return (name if mark else path.name), path
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m report.listening_test", description=(__doc__ or "").split("\n")[0])
@@ -215,15 +217,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-anchor", action="store_true", help="leave out what explanations leave out")
     parser.add_argument("--seed", type=int, default=0, help="of names, orders and drawn clips")
     options = parser.parse_args(arguments)
-    try:
-        trials = joined([_source(text) for text in options.source], not options.no_anchor)
-        if options.trials is not None and options.trials < len(trials):
-            drawn = np.random.default_rng(options.seed).permutation(len(trials))[: max(1, options.trials)]
-            trials = [trials[place] for place in sorted(drawn.tolist())]
-        page = write_test(trials, Path(options.output).expanduser(), options.question, options.title, options.seed)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    trials = joined([_source(text) for text in options.source], not options.no_anchor)
+    if options.trials is not None and options.trials < len(trials):
+        drawn = np.random.default_rng(options.seed).permutation(len(trials))[: max(1, options.trials)]
+        trials = [trials[place] for place in sorted(drawn.tolist())]
+    page = write_test(trials, Path(options.output).expanduser(), options.question, options.title, options.seed)
     print(f"{len(trials)} trials, {sum(len(trial.sounds) for trial in trials)} sounds: {page}")
     print(f"key: {Path(options.output) / 'key.csv'} (not for participants)")
     return 0

@@ -106,10 +106,19 @@ class RunFolder:
         replace_file(self.summary, (json.dumps(summary, indent=2, sort_keys=True) + "\n").encode())
 
     def read_summary(self) -> dict[str, Any] | None:
-        """Return what summary.json holds, or None before the run has ended."""
+        """Return what summary.json holds, or None before the run has ended.
+
+        Raises:
+            InputError: The file cannot be read, or is damaged.
+        """
         if not self.summary.is_file():
             return None
-        summary: dict[str, Any] = json.loads(self.summary.read_text(encoding="utf-8"))
+        try:
+            summary: dict[str, Any] = json.loads(self.summary.read_text(encoding="utf-8"))
+            if not isinstance(summary, dict):
+                raise ValueError("it must hold names and values")
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.summary}: cannot be read: {error}") from error
         return summary
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from configs.errors import CommandError, InputError
 from configs.plain import load_yaml_config
+from configs.script_line import one_line_errors
 from report.dissection_file import load_units
 from report.markdown_table import table as markdown_table
 from report.run_folder import RunFolder, replace_file
@@ -188,6 +189,7 @@ def _text(value: float, times: float = 1, digits: int = 1) -> str:
     return "" if math.isnan(value) else f"{times * value:.{digits}f}"
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m report.strategy_table", description=(__doc__ or "").split("\n")[0])
@@ -197,19 +199,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--output", help="folder for strategies.md, .csv and .png; without it the table is printed only"
     )
     options = parser.parse_args(arguments)
-    try:
-        runs = [read_run(path) for path in options.run]
-        rows = average(runs)
-        text = markdown(rows, runs, options.baseline)
-        if options.output:
-            folder = Path(options.output)
-            folder.mkdir(parents=True, exist_ok=True)
-            replace_file(folder / "strategies.md", text.encode())
-            replace_file(folder / "strategies.csv", table(rows).encode())
-            replace_file(folder / "strategies.png", picture(rows))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    runs = [read_run(path) for path in options.run]
+    rows = average(runs)
+    text = markdown(rows, runs, options.baseline)
+    if options.output:
+        folder = Path(options.output)
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / "strategies.md", text.encode())
+        replace_file(folder / "strategies.csv", table(rows).encode())
+        replace_file(folder / "strategies.png", picture(rows))
     print(text, end="")
     return 0
 

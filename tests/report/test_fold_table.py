@@ -64,3 +64,12 @@ def test_an_unfinished_run_is_named(tmp_path, capsys):
     (tmp_path / "r0" / "summary.json").unlink()
     assert main([str(tmp_path / "r0")]) == 1
     assert "not finished" in capsys.readouterr().err
+
+
+def test_a_damaged_summary_and_twins_alone_are_named(tmp_path, capsys):
+    write_run(tmp_path / "r0", "by_design", [1], 1.0)
+    (tmp_path / "r0" / "summary.json").write_text("{")
+    assert main([str(tmp_path / "r0")]) == 1
+    assert "summary.json: cannot be read" in capsys.readouterr().err
+    assert main([str(tmp_path / "r0-black_box")]) == 2
+    assert "no twins" in capsys.readouterr().err

@@ -42,6 +42,13 @@ def test_summaries_are_read_as_written(tmp_path: Path) -> None:
     assert folder.read_summary() == {"test/accuracy": 0.1 + 0.2, "model": "é"}
 
 
+@pytest.mark.parametrize("damaged", [b'{"test/n": 1', b"[1]", b"\xff\xfe", b""])
+def test_a_damaged_summary_is_named(tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "summary.json").write_bytes(damaged)
+    with pytest.raises(InputError, match=r"summary\.json: cannot be read"):
+        RunFolder(tmp_path).read_summary()
+
+
 def test_a_run_that_never_started_leaves_nothing_behind(tmp_path: Path) -> None:
     folder = RunFolder.create(str(tmp_path), "x", "a")
     started = RunFolder.create(str(tmp_path), "x", "b")
