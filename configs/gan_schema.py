@@ -28,6 +28,8 @@ class SyntheticWordsData(DataConfig):
     """Words in the test split."""
     noise_db: float | None = None
     """Loudest background noise in dB of full scale; each word has a level up to 50 dB lower. None: no noise."""
+    breath_db: float | None = None
+    """Loudest noise within tones in dB of the tone; each word has a level up to 50 dB lower. None: pure tones."""
     word_seed: int = 0
     """Seed of the words themselves, apart from the seed of the training."""
 

@@ -2,7 +2,7 @@
 
 A word is spelled with four letters: `a` is a low tone, `i` a high one, `s` noise and `-` silence. Writing a syllable
 twice, as in `sa-sa`, reduplicates it: the second copy is the first one's sound, sample for sample but for the noise.
-Words of one spelling differ in pitch, speed, level, onset and noise. NumPy only.
+Words of one spelling differ in pitch, speed, level, onset, noise and, where asked for, breath. NumPy only.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ PEAK = (0.6, 0.95)
 """Range of the largest absolute sample of a word."""
 PARTIALS = np.array([1.0, 0.6, 0.35])
 """Amplitudes of the harmonics of a tone."""
+TONE_LEVEL = 0.86
+"""Root mean square of the tones before the word is scaled."""
 NOISE_LEVEL = 0.45
-"""Root mean square of the noise before the word is scaled; that of the tones is 0.86."""
+"""Root mean square of the noise before the word is scaled."""
 NOISE_RANGE = 50.0
-"""Range in dB below `data.noise_db` of the level of the background noise of a word."""
+"""Range in dB below `data.noise_db` and `data.breath_db` of the level of a word's background noise and breath."""
 EDGE = 0.006
 """Length in seconds of the rise and the fall of a section."""
 LOWEST_RATE = 4000
@@ -75,7 +77,7 @@ class SyntheticWords:
         self.class_names = tuple(config.words)
         self.sample_rate = sample_rate
         self._seconds = 0.512 if config.seconds is None else config.seconds
-        self._seed, self._noise_db = config.word_seed, config.noise_db
+        self._seed, self._noise_db, self._breath_db = config.word_seed, config.noise_db, config.breath_db
         self._check()
         counts: dict[Split, int] = {"train": config.n_train, "val": config.n_val, "test": config.n_test}
         self.splits: Mapping[Split, tuple[Clip, ...]] = {
@@ -100,33 +102,38 @@ class SyntheticWords:
         sections = self._sections(word, draws)
         pitch = 2.0 ** (draws.uniform(-PITCH_SPREAD, PITCH_SPREAD) / 12.0)
         phase, peak = draws.uniform(0.0, 1.0), draws.uniform(*PEAK)
+        breath = None if self._breath_db is None else _level(draws, self._breath_db)
         canvas = Canvas(self._seconds, self.sample_rate)
         for section in sections:
             if section.kind != "silence":
-                canvas.add(section.start, self._sound(section, pitch, phase, draws, canvas))
+                canvas.add(section.start, self._sound(section, pitch, phase, breath, draws, canvas))
         samples = canvas.samples * (peak / float(np.abs(canvas.samples).max()))
         if self._noise_db is not None:
-            level = self._noise_db - draws.uniform(0.0, NOISE_RANGE)
-            samples = samples + 10.0 ** (level / 20.0) * _noise(draws, len(samples))
+            samples = samples + _level(draws, self._noise_db) * _noise(draws, len(samples))
         return samples.astype(np.float32), self.sample_rate
 
     def content_key(self, clip: Clip) -> str:
         """Return a hash of all that the sound of the clip depends on."""
         word, _ = self._word(clip)
-        settings = (VERSION, self._seed, clip.name, word, self._seconds, self._noise_db, self.sample_rate)
+        noises = (self._noise_db, self._breath_db)
+        settings = (VERSION, self._seed, clip.name, word, self._seconds, *noises, self.sample_rate)
         return hashlib.sha256(repr(settings).encode()).hexdigest()
 
     def stems(self, clip: Clip) -> Samples | None:
         """Return None: the sections of a word follow each other and are told by `sections`."""
         return None
 
-    def _sound(self, section: Section, pitch: float, phase: float, draws: Draws, canvas: Canvas) -> Exact:
+    def _sound(
+        self, section: Section, pitch: float, phase: float, breath: float | None, draws: Draws, canvas: Canvas
+    ) -> Exact:
         t = canvas.time(section.end - section.start)
         shape = edges(len(t), canvas.count(EDGE), canvas.count(EDGE))
         if section.kind == "noise":
             sound = NOISE_LEVEL * _noise(draws, len(t))
         else:
             sound = harmonics(2 * np.pi * (pitch * PITCH[section.letter] * t + phase), PARTIALS)
+            if breath is not None:
+                sound = sound + breath * TONE_LEVEL * _noise(draws, len(t))
         return shape * sound
 
     def _sections(self, word: str, draws: Draws) -> tuple[Section, ...]:
@@ -166,6 +173,12 @@ class SyntheticWords:
                 )
         if len(set(self.class_names)) < len(self.class_names):
             raise CommandError("data.words names a word twice")
+
+
+def _level(draws: Draws, loudest: float) -> float:
+    """Draw a factor of up to `loudest` dB and down to NOISE_RANGE below."""
+    level: float = 10.0 ** ((loudest - draws.uniform(0.0, NOISE_RANGE)) / 20.0)
+    return level
 
 
 def _noise(draws: Draws, n: int) -> Exact:

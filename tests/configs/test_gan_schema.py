@@ -44,7 +44,7 @@ def test_digits_come_in_the_small_size_and_in_long_clips(kind):
         (["augmentation.enabled=true"], "would learn the changes"),
         (["twin=true"], "model.name=ciwgan is none"),
         (["model.codes=1"], "model.codes=1 must be at least 2"),
-        (["model.codes=100"], "model.codes=100 must be below model.latents=100"),
+        (["model.codes=20"], "model.codes=20 must be below model.latents=20"),
         (["model.learning_rate=0"], "model.learning_rate=0.0 must be above 0"),
         (["model.average=1"], "model.average=1.0 must be at least 0 and below 1"),
         (["data.passes=0"], "data.passes=0 must be at least 1"),

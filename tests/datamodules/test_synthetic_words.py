@@ -80,8 +80,8 @@ def test_words_depend_on_their_name_alone_and_differ():
     assert np.array_equal(words.read(first)[0], again.read(first)[0])
     assert not np.array_equal(words.read(first)[0], words.read(sixth)[0])
     assert not np.array_equal(words.read(first)[0], other.read(first)[0])
-    others = (words.content_key(sixth), other.content_key(first), source(noise_db=-20).content_key(first))
-    assert len({words.content_key(first), *others}) == 4
+    noisy = (source(noise_db=-20).content_key(first), source(breath_db=-20).content_key(first))
+    assert len({words.content_key(first), words.content_key(sixth), other.content_key(first), *noisy}) == 5
     assert words.content_key(first) == again.content_key(first)
 
 
@@ -94,6 +94,20 @@ def test_background_noise_has_a_level_of_its_own_in_each_word():
             levels.append(10 * np.log10(np.mean(rest**2)))
     assert -71 < min(levels) < -45
     assert -45 < max(levels) < -19.5
+
+
+def test_breath_has_a_level_of_its_own_in_each_word_and_is_in_tones_only():
+    words, pure = source(words=["a", "i"], n_train=40, breath_db=-6.0), source(words=["a", "i"], n_train=40)
+    levels = []
+    for clip in words.splits["train"]:
+        breathy, plain = words.read(clip)[0].astype(float), pure.read(clip)[0].astype(float)
+        tone = plain * (breathy @ plain) / (plain @ plain)
+        levels.append(10 * np.log10(np.sum((breathy - tone) ** 2) / np.sum(tone**2)))
+        for section in words.sections(clip):
+            if section.kind == "silence":
+                assert power(breathy, section)[0] == 0
+    assert -57 < min(levels) < -45
+    assert -20 < max(levels) < -5.5
 
 
 @pytest.mark.parametrize(
