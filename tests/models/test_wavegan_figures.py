@@ -23,11 +23,12 @@ def test_codes_of_a_small_generator_are_heard(kind: str, tmp_path: Path, capsys:
     assert config.trainer.monitor == "train/generator_steps"
     run = load_generator(str(train(config)["run"]))
     made, categories = run.model.generate(N_CLIPS, seed=0)
-    assert categories is not None and run.model.codes is not None
+    assert categories is not None
+    assert run.model.codes is not None
     names = run.model.class_names
     for seed in range(1, 1 + N_JUDGES):
-        words = f"data.words=[{','.join(names)}]"
-        judge = train(compose(["experiment=words_classifier", words, f"seed={seed}", f"data.word_seed={seed}", *shared]))
+        words = [f"data.words=[{','.join(names)}]", f"data.word_seed={seed}"]
+        judge = train(compose(["experiment=words_classifier", f"seed={seed}", *words, *shared]))
         assert judge["test/accuracy"] > 0.99
         heard = load_judge(str(judge["run"]), names, run.model.sample_rate).hear(made)
         found = code_scores(run.model.codes, categories, heard, len(names))
