@@ -57,7 +57,7 @@ def compute(plan: Plan, tasks: Sequence[Task]) -> dict[int, Scored]:
     """Return the scores of every task by its place, computing those that no file holds yet."""
     done = {place: cell for place, task in enumerate(tasks) if (cell := read_cell(task.file)) is not None}
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     shown = plan.settings.progress and console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
         total = sum(task.passes for place, task in enumerate(tasks) if place not in done)

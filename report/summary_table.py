@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 Row = Mapping[str, Any]
 """Column name -> value; a row may leave columns out."""
@@ -15,9 +16,9 @@ def summary_table(rows: Sequence[Row]) -> Table:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = Table(box=None, pad_edge=False)
     for number, name in enumerate(columns):
-        table.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+        table.add_column(Text(name), justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(_text(row.get(name)) for name in columns))
+        table.add_row(*(Text(_text(row.get(name))) for name in columns))  # Text: names are no markup
     return table
 
 

@@ -93,3 +93,12 @@ def test_the_example_of_the_readme_runs_as_written(run, monkeypatch, capsys):
     assert found.unit.name == names["run"].class_names[0]
     assert found.waveform.ndim == 2
     assert "22050" in capsys.readouterr().out
+
+
+def test_the_bar_shows_names_as_they_are(monkeypatch, capsys):
+    from callbacks.explain_generations import progress
+
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # as in a terminal
+    with progress(2) as watch:
+        watch("[/noise] [red]", 1, 2)
+    assert "[/noise] [red] (1/2)" in capsys.readouterr().err

@@ -32,3 +32,9 @@ def test_run_and_twin_stand_in_one_table() -> None:
 
 def test_a_run_without_twin_has_one_row() -> None:
     assert len(summary_rows({**FIGURES, "model": "by_design"})) == 1
+
+
+def test_names_are_no_markup() -> None:
+    text = io.StringIO()
+    print_summary([{"model": "a[bold]x", "[/b]": ":dog:"}], Console(file=text))
+    assert text.getvalue().split() == ["model", "[/b]", "a[bold]x", ":dog:"]
