@@ -144,7 +144,7 @@ def squared_error(target: Tensor, dictionary: Tensor, activations: Tensor) -> Te
     """||x - W h||^2 of every frame (B, 1, T), for X (B, F, T), W (F, K) and H (B, K, T).
 
     Written out as ||x||^2 - 2 h . (W'x) + h . (W'W h), it never forms W H: three times faster than with it on a CPU,
-    most of that in the backward pass.
+    most of that in the backward pass. It is rounded at about 1e-6 ||x||^2, so that an exact rebuild may lie below 0.
     """
     size = torch.linalg.vector_norm(target, dim=1, keepdim=True).square()
     rebuilt = (dictionary.T @ dictionary) @ activations - 2 * (dictionary.T @ target)

@@ -48,7 +48,7 @@ def fitted_group_masks(
     nothing = rebuilt(dictionary, activations)[1]
     shares = frame_shares(dictionary, activations, gains)
     parts = [g for g in range(gains.shape[1]) if g != remainder]
-    masks = spectrum.abs().new_zeros(len(gains), gains.shape[1], *spectrum.shape[1:])
+    masks = spectrum.real.new_zeros(len(gains), gains.shape[1], *spectrum.shape[1:])
     n_frames = spectrum.shape[-1]
     n_blocks = max(1, -(-n_frames // BLOCK_FRAMES))
     for block in range(n_blocks):

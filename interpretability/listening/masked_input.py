@@ -53,8 +53,9 @@ def hear_masked(
     one = torch.ones_like(masks[:, :1])
     if "log_subtraction" in as_published:
         kept = f.reheard(spectrum, torch.cat([one, masks], dim=1), n_samples, chunk)
-        whole = torch.log1p(spectrum.abs())
-        rests = [f.of_log_magnitude(whole - torch.log1p(m * spectrum.abs()), spectrum) for m in masks.unbind(1)]
+        magnitude = spectrum.abs()
+        whole = magnitude.log1p()
+        rests = [f.of_log_magnitude(whole - torch.log1p(m * magnitude), spectrum) for m in masks.unbind(1)]
         heard = torch.cat([kept, torch.stack(rests, dim=1)], dim=1).double()
     else:
         heard = f.reheard(spectrum, torch.cat([one, masks, 1 - masks], dim=1), n_samples, chunk).double()
