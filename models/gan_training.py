@@ -63,6 +63,9 @@ class AdversarialTraining(GeneratorTraining):
             self.average.update_parameters(self.generator)
         logged = {f"train/{name}": value for name, value in terms.items()}
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(batch))
+        # Not at the end of the epoch, when the checkpoints that it may choose are already due.
+        steps = {"train/generator_steps": float(self.n_steps)}
+        self.log_dict(steps, on_step=False, on_epoch=True, reduce_fx="max", batch_size=len(batch))
         return {"loss": terms["loss"], "terms": terms}
 
     def critic_step(self, real: Tensor) -> dict[str, Tensor]:
@@ -88,10 +91,10 @@ class AdversarialTraining(GeneratorTraining):
         optimizers[number].zero_grad(set_to_none=True)
 
     def on_train_epoch_end(self) -> None:
-        """Log steps of the generator, and passes over the data by the papers' formula."""
+        """Log passes over the data by the papers' formula."""
         n_clips = len(self.trainer.train_dataloader.dataset)  # type: ignore[union-attr]
         passes = passes_over_data(self.n_steps, n_clips, self.config.data.batch_size, self.settings.critic_steps)
-        self.log_dict({"train/generator_steps": float(self.n_steps), "train/passes": passes})
+        self.log("train/passes", passes)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the real clips of an earlier validation."""

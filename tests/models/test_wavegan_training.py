@@ -222,8 +222,11 @@ def test_a_judge_scores_the_codes(tmp_path, cache):
     for name in ("code_accuracy", "bit_accuracy", "code_accuracy_at_2", "bit_accuracy_at_2"):
         assert 0 <= summary[f"test/{name}"] <= 1
     assert summary["test/code_aic"] > 0
-    assert 0 <= summary["best/val/bit_accuracy"] <= 1  # what the judge hears chooses the checkpoint
-    wrong = arguments("ciwgan", tmp_path, cache, f"model.judge={box['run']}", "data.words=[a,s,si]")
+    assert summary["best/train/generator_steps"] == summary["test/generator_steps"]  # the judge has chosen nothing
+    judge = f"model.judge={box['run']}"
+    choosing = train(compose([*arguments("fiwgan", tmp_path, cache, judge), "run_id=c", "trainer.monitor=auto"]))
+    assert 0 <= choosing["best/val/bit_accuracy"] <= 1  # where nothing else is said what the judge hears chooses
+    wrong = arguments("ciwgan", tmp_path, cache, judge, "data.words=[a,s,si]")
     with pytest.raises(InputError, match="tells a, s, a-a apart, the data have a, s, si"):
         train(compose([*wrong, "run_id=b"]))
 
