@@ -167,10 +167,10 @@ def distances(real: Tensor, made: Tensor, recordings: int, seed: int) -> dict[st
 
     There is no Fréchet distance of fewer than ten `recordings` on a side.
     """
-    fewer_real, fewer_made = reduced(real.double(), made.double())
-    kernel = kernel_band(fewer_real, fewer_made)
+    kernel = kernel_band(real, made)
     found: dict[str, Any] = {"kernel": [_plain(v) for v in (kernel.mean, kernel.low, kernel.high)], "frechet": None}
     if recordings >= RECORDINGS:
+        fewer_real, fewer_made = reduced(real.double(), made.double())
         value = float(frechet_distance(fewer_real, fewer_made))
         boot = bootstrap_band(fewer_real, fewer_made, torch.Generator().manual_seed(seed))
         half = (boot.high - boot.low) / 2

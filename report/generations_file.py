@@ -2,7 +2,7 @@
 
 A file is one point of the training, written by `callbacks.generation_files`, a line of it one unit and aim:
 
-    version: 1; epoch: number from 1; search: "full" or "refresh" (a few lanes, started from the point before)
+    version: 2; epoch: number from 1; search: "full" or "refresh" (a few lanes, started from the point before)
     layer ("" is the output), unit, name (of the class, or the unit in words), aim: maximise, minimise or reach
     prior: {name, trained: whether a generator was trained, note: what it is}; vocoding: how sound was made
     judge: name of the independent network, or null; judge_note: why there is none
@@ -31,7 +31,8 @@ from typing import Any
 
 from report.checked_json import read_objects
 
-VERSION = 1
+VERSION = 2
+"""Of version 1 were kernel distances of a Gaussian kernel, which have another scale."""
 FOLDER = "generations"
 END = "end"
 MEDIA = "media/generations"

@@ -1,6 +1,6 @@
 """How near a model's interpretations come to real clips: `generations/interpretations.jsonl`, a line for each point.
 
-    version: 1; epoch: number from 1; end: whether the chosen checkpoint was measured after the training
+    version: 2; epoch: number from 1; end: whether the chosen checkpoint was measured after the training
     split, n_clips, masks: what the masks act on; features: layer whose features are compared
     judge: name of the independent network, or null; judge_note: why there is none
     left_out: names of classes with too few recordings
@@ -21,7 +21,8 @@ from typing import Any
 from report.checked_json import read_objects
 from report.run_folder import replace_file
 
-VERSION = 1
+VERSION = 2
+"""Of version 1 were kernel distances of a Gaussian kernel, which have another scale."""
 FILE = "generations/interpretations.jsonl"
 NEEDED = ("epoch", "end", "rows")
 

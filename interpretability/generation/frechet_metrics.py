@@ -99,7 +99,7 @@ class FeatureSets(Metric):
 
 
 class KernelDistance(FeatureSets):
-    """Unbiased kernel distance; its kernel is as wide as the reference's median distance."""
+    """Unbiased kernel distance, in median distances within the reference."""
 
     higher_is_better = False
 

@@ -88,7 +88,7 @@ class Judge:
         return self.score(start, float(search.prior.log_prior(search.start).mean()))
 
     def rank(self, snapshots: Sequence[Snapshot]) -> Tensor:
-        """Return kernel distances (L,): quick, and right for few examples; halving goes by them."""
+        """Return kernel distances (L,): quick, and right for few examples of many features; halving goes by them."""
         features = (self.listener.hears(self.decoded(snapshot.latent))[1] for snapshot in snapshots)
         return torch.stack([kernel_distance(self.features, found) for found in features])
 
@@ -102,7 +102,7 @@ class Judge:
         excerpts = self.decoded(snapshot.latent)
         activation, features, _ = self.listener.hears(excerpts)
         real, made = reduced(self.features, as_rows(features))
-        kernel, near = kernel_band(real, made), density_coverage(real, made)
+        kernel, near = kernel_band(self.features, features), density_coverage(real, made)
         layer, floor, half = self._frechet(real, made)
         mean_gap, spread_gap = gaps(self.activation, activation)
         transfer, recognised, independent = self._transfer(excerpts)
@@ -140,7 +140,7 @@ class Judge:
         if self.reference.n_recordings < 2:
             return Floors(None, None)
         random = torch.Generator().manual_seed(self.seed)
-        kernel = floor_band(self.features, n, random, self.reference.recordings, distance=reduced_kernel)
+        kernel = floor_band(self.features, n, random, self.reference.recordings, distance=kernel_distance)
         return Floors(kernel, None if self.reference.n_recordings < RECORDINGS else self._frechet_floor(n))
 
     def _frechet(self, real: Tensor, made: Tensor) -> tuple[float, float, float]:
@@ -169,11 +169,6 @@ class Judge:
             float(strongest),
             float(kernel_distance(real_features, features)),
         )
-
-
-def reduced_kernel(real: Tensor, made: Tensor) -> Tensor:
-    """Return the kernel distance of features, reduced as those of generated sounds: by the real ones alone."""
-    return kernel_distance(*reduced(real, made))
 
 
 def reduced_frechet(real: Tensor, made: Tensor) -> Tensor:

@@ -22,7 +22,8 @@ class LaneScore:
         excess: `layer` - `floor`.
         low, high: bootstrap interval of `excess` (90 %), about its value.
         error: standard error of `excess`.
-        kernel, kernel_low, kernel_high: unbiased kernel distance of the features and its interval (90 %).
+        kernel, kernel_low, kernel_high: unbiased kernel distance of the features, in median distances of the reference,
+            and its interval (90 %).
         density, coverage: fidelity and variety of the features.
         transfer: mean activation of the independent network's unit, in deviations from its mean for the reference.
         recognised: share of the examples for which that unit is the strongest of its layer there.

@@ -9,7 +9,8 @@ from callbacks.generation_network import network_of
 from callbacks.generation_units import head_target
 from configs.compose import compose
 from interpretability.generation.frechet_uncertainty import floor_band
-from interpretability.generation.judge import reduced_frechet, reduced_kernel
+from interpretability.generation.judge import reduced_frechet
+from interpretability.generation.kernel_distance import kernel_distance
 from models.run_loading import load_run
 
 REFERENCE, SIZE, DRAWS = 60, 16, 30
@@ -24,7 +25,7 @@ def test_other_recordings_fall_inside_the_floor_band(shared_data, tmp_path, caps
     summary = train.train(compose(["experiment=digits_black_box", *places, *off, "trainer.max_epochs=6"]))
     features, digits = heard(load_run(summary["run"]))
     shares = {}
-    for name, distance in (("kernel", reduced_kernel), ("Fréchet", reduced_frechet)):
+    for name, distance in (("kernel", kernel_distance), ("Fréchet", reduced_frechet)):
         random, inside = torch.Generator().manual_seed(0), []
         for digit in range(10):
             own = features[digits == digit]

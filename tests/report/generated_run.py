@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from callbacks.media import write_wav
-from report.generations_file import FOLDER, MEDIA
+from report.generations_file import FOLDER, MEDIA, VERSION
 from report.interpretations_file import save_interpretations
 
 HOSTILE = "</script><script>window.hacked = 1</script>"
@@ -54,7 +54,7 @@ def record(folder, point, number, epoch, kernel, n_sounds=3, n_lanes=3, frechet=
               for i, name in enumerate(LANES[1:n_lanes])]  # fmt: skip
     stem = f"{point}_unit_{number}"
     return {
-        "version": 1, "epoch": epoch, "search": "refresh" if epoch > 1 else "full", "key": CLASSES[number],
+        "version": VERSION, "epoch": epoch, "search": "refresh" if epoch > 1 else "full", "key": CLASSES[number],
         "layer": "", "unit": number, "name": CLASSES[number], "aim": "maximise",
         "prior": {"name": "spectral", "trained": False,
                   "note": "untrained: mean spectrum of 120 held-out excerpts, phases searched"},

@@ -1,36 +1,64 @@
+import itertools
 import math
 
 import pytest
 import torch
+from scipy.stats import energy_distance
 
 from configs.errors import InputError
 from interpretability.generation.density_coverage import density_coverage
-from interpretability.generation.kernel_distance import kernel_distance, median_distance
+from interpretability.generation.kernel_distance import kernel_distance, lengths, median_distance
 
 
-def by_loops(real, made, width):
-    def k(a, b):
-        return math.exp(-float((a - b).square().sum()) / (2 * width**2))
+def by_loops(real, made, unit):
+    def far(a, b):
+        return math.sqrt(float((a - b).square().sum())) / unit
 
     n, m = len(real), len(made)
-    within = sum(k(real[i], real[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
-    within += sum(k(made[i], made[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
-    return within - 2 * sum(k(a, b) for a in real for b in made) / (n * m)
+    within = sum(far(real[i], real[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+    within += sum(far(made[i], made[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
+    return 2 * sum(far(a, b) for a in real for b in made) / (n * m) - within
 
 
 def test_equals_plain_loops():
     generator = torch.Generator().manual_seed(0)
     real, made = torch.randn(9, 3, generator=generator), torch.randn(7, 3, generator=generator) + 1
-    width = median_distance(real).item()
-    assert kernel_distance(real, made).item() == pytest.approx(by_loops(real.double(), made.double(), width), abs=1e-12)
+    unit = median_distance(real).item()
+    assert kernel_distance(real, made).item() == pytest.approx(by_loops(real.double(), made.double(), unit), abs=1e-12)
     assert kernel_distance(real, made, 0.7).item() == pytest.approx(by_loops(real.double(), made.double(), 0.7))
 
 
 def test_by_hand():
-    # k = exp(-1/2) at distance 1 for b = 1: within (k + k), across the mean of 1, k, k and 1
-    real = torch.tensor([[0.0], [1.0]])
-    k = math.exp(-0.5)
-    assert kernel_distance(real, real.clone(), 1.0).item() == pytest.approx(2 * k - 2 * (2 + 2 * k) / 4)
+    # across: |0 - 3|, |0 - 5|, |2 - 3|, |2 - 5|, 3 on average; within 2 on either side; the median distance is 2
+    real, made = torch.tensor([[0.0], [2.0]]), torch.tensor([[3.0], [5.0]])
+    assert kernel_distance(real, made).item() == pytest.approx((2 * 3 - 2 - 2) / 2)
+    assert kernel_distance(real, real.clone(), 1.0).item() == pytest.approx(2 * 1 - 2 - 2)  # unbiased: negative
+
+
+def test_equals_scipy_for_one_feature():
+    """scipy's is the root of the biased one, in which each vector is also compared with itself."""
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randn(12, generator=generator).double()
+    made = 2 * torch.randn(8, generator=generator).double() + 1
+    n, m = len(real), len(made)
+    within = lengths(real[:, None], real[:, None]).mean() / (n - 1)
+    within = within + lengths(made[:, None], made[:, None]).mean() / (m - 1)
+    known = energy_distance(real.numpy(), made.numpy()) ** 2 - within.item()
+    assert kernel_distance(real, made, 1.0).item() == pytest.approx(known, rel=1e-9)
+
+
+@pytest.mark.parametrize("each", [0.3, 1, 3])
+def test_farther_is_worse_however_far_and_however_spread(each):
+    """A Gaussian kernel puts wide sounds at 50 nearer than tight ones at 2, and all tight ones from 10 on level."""
+    generator = torch.Generator().manual_seed(0)
+    real, drawn = torch.randn(40, 16, generator=generator), torch.randn(16, 16, generator=generator)
+    found = {s: [kernel_distance(real, s * drawn + shift).item() for shift in (0.5, 2, 10, 50)] for s in (0.3, 1, 3)}
+    for spread in (0.3, 1, 3):
+        for nearer, farther in itertools.combinations(range(4), 2):
+            if (nearer, spread) != (0, 3):  # thrice as wide is farther off than half a deviation aside
+                assert found[each][farther] > 1.2 * found[spread][nearer]
+    further = [kernel_distance(real, each * drawn + shift).item() for shift in (500, 1000)]
+    assert further[1] == pytest.approx(2 * further[0], rel=0.02)
 
 
 def test_unbiased_for_few_excerpts_and_finds_a_shift():
