@@ -11,7 +11,6 @@ from callbacks.dissection_measure import dissected
 from callbacks.dissection_reports import figures_of
 from callbacks.dissection_taps import taps_of
 from callbacks.probe_clips import ProbeClips
-from configs.concept_schema import ConceptSourceConfig
 from configs.dissection_schema import DissectionConfig
 from configs.errors import CommandError
 from configs.explain_schema import ExplainConfig
@@ -54,9 +53,7 @@ def dissection_settings(run: LoadedRun, settings: ExplainConfig) -> DissectionCo
     known: Any = run.config.callbacks
     config: DissectionConfig = getattr(known, "dissection", None) or DissectionConfig()
     given: dict[str, Any] = {name: getattr(settings, name) for name in ("layers", "n_clips", "concepts", "edits")}
-    empty = ConceptSourceConfig()
-    source = {name: value for name, value in vars(settings.source).items() if value != getattr(empty, name)}
-    given["source"] = dataclasses.replace(config.source, **source)
+    given["source"] = dataclasses.replace(config.source, **settings.given("source"))
     changed = dataclasses.replace(config, **{name: value for name, value in given.items() if value not in (None, [])})
     for problem in changed.problems():
         raise CommandError(problem)

@@ -11,8 +11,7 @@ from callbacks.generation_excerpts import Excerpts, training_excerpts
 from callbacks.generation_network import Kind, Network
 from configs.data_schema import FrontEndConfig
 from configs.errors import CommandError, InputError, naming
-from configs.generation_schema import NAMED_PRIORS, GenerationConfig
-from configs.registry import nearest
+from configs.generation_schema import NAMED_PRIORS, GenerationConfig, unknown_prior
 from interpretability.generation.frame_prior import FramePrior
 from interpretability.generation.input_space import InputSpace
 from interpretability.generation.lanes import Lane, grid
@@ -57,9 +56,20 @@ class PriorPlan:
 
 
 def plan_prior(
-    config: GenerationConfig, front_end: FrontEndConfig, device: str = "cpu", usual: float = USUAL_SECONDS
+    config: GenerationConfig,
+    front_end: FrontEndConfig,
+    device: str = "cpu",
+    usual: float = USUAL_SECONDS,
+    group: str = "",
 ) -> PriorPlan:
-    """Say how long excerpts are, `usual` seconds where nothing else is said, and open the generator if there is one.
+    """Say how long excerpts are, and open the generator if there is one.
+
+    Args:
+        config: settings of the search.
+        front_end: of the network that hears.
+        device: of the generator.
+        usual: seconds of an excerpt where nothing else is said.
+        group: what stands before the keys in messages, such as "callbacks.explanation_fid.generation.".
 
     Raises:
         CommandError: A prior that is neither one of the names nor a run folder.
@@ -72,17 +82,14 @@ def plan_prior(
         family = "spectral" if config.prior == "none" else config.prior
         return PriorPlan(family, "features" if family in OF_FEATURES else None, round(seconds * rate))
     if not Path(config.prior).expanduser().exists():
-        names = [name for name in NAMED_PRIORS if name != "none"]
-        raise CommandError(
-            f"prior={config.prior}: neither a run folder nor one of {', '.join(names)}{nearest(config.prior, names)}"
-        )
-    with naming("prior"):
+        raise CommandError(unknown_prior(f"{group}prior", config.prior))
+    with naming(f"{group}prior"):
         loaded = load_generator(config.prior, device)
-    loaded.check_heard_by(front_end)
+        loaded.check_heard_by(front_end)
     if config.seconds is not None and round(config.seconds * rate) != loaded.n_samples:
         raise InputError(
-            f"prior={config.prior} makes excerpts of {loaded.n_samples / rate:.3f} s, seconds={config.seconds:g} were "
-            "asked for; leave seconds out"
+            f"{group}prior={config.prior} makes excerpts of {loaded.n_samples / rate:.3f} s, "
+            f"seconds={config.seconds:g} were asked for; leave seconds out"
         )
     return PriorPlan("generator", loaded.sound.kind, loaded.n_samples, loaded)
 

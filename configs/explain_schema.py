@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from configs.concept_schema import ConceptSourceConfig
-from configs.generation_schema import GenerationConfig
+from configs.generation_schema import GenerationConfig, nearly_a_prior
+from configs.given import Given
 
 WHAT = {
     "clips": "callbacks.explain_files:explain_clips",
@@ -20,16 +21,7 @@ Functions are imported when they are called, so that a wrong command line is ans
 
 
 @dataclass
-class SourceConfig(ConceptSourceConfig):
-    """Where concepts come from, with messages that name the keys of this script."""
-
-    def problems(self, group: str = "source") -> Iterator[str]:
-        """Yield one sentence per setting that cannot be used."""
-        yield from super().problems(group)
-
-
-@dataclass
-class ExplainConfig:
+class ExplainConfig(Given):
     """Which recordings to explain by which run, and what to write."""
 
     run: str = "???"
@@ -74,20 +66,21 @@ class ExplainConfig:
     """For units: what they are named by; none takes the source of callbacks.dissection in the run."""
     edits: bool | None = None
     """For units: whether what drives them is also shifted, filtered, slowed; none takes the setting of the callback."""
-    source: SourceConfig = field(default_factory=SourceConfig)
-    """For units: where other concepts than labels come from; what is left at its default is the callback's."""
+    source: ConceptSourceConfig = field(default_factory=ConceptSourceConfig)
+    """For units: where other concepts than labels come from; what is not given is the callback's."""
     units: list[str] = field(default_factory=list)
-    """For generations: a class by its name, head:3, layer.path:7 or bottleneck:5 (a component); empty: all classes."""
+    """For generations: a class by its name, head:3, layer.path:7 or bottleneck:5 (a component); an empty list takes all
+    classes. What is left out, here and in the next ones, is as in the run's callback."""
     prior: str | None = None
-    """For generations: a generator's run folder, principal, frames, spectral or input; none: the callback's."""
+    """For generations: a generator's run folder, principal, frames, spectral or input; none is spectral."""
     aim: Literal["maximise", "minimise", "reach"] | None = None
     """For generations: make units strong, weak, or as active as real excerpts do; none takes the callback's."""
     independent: str | None = None
-    """For generations: run folder of a classifier trained on its own that judges what is made; none: the callback's."""
+    """For generations: run folder of a classifier trained on its own that judges what is made; none: no judge."""
     grid: Literal["own", "paper"] = "own"
     """For generations: settings that are tried, our own or the paper's 27, with their scores as a table."""
     generation: GenerationConfig = field(default_factory=GenerationConfig)
-    """Further settings of generations; those left at their default are the callback's."""
+    """Further settings of generations; those not given are the callback's."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
@@ -105,7 +98,7 @@ class ExplainConfig:
             yield f"longest={self.longest} must be above 0"
         if self.components != "all" and not (self.components.isascii() and self.components.isdigit()):
             yield f"components={self.components} must be a number or all"
-        yield from self.generation.problems()
+        yield from nearly_a_prior("prior", self.prior)
         if any(number < 0 for number in self.mute):
             yield f"mute={self.mute} must hold numbers of components, from 0"
 

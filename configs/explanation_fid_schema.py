@@ -39,7 +39,6 @@ class ExplanationFidConfig(CallbackConfig):
         """Yield one sentence per setting that cannot be used."""
         group = "callbacks.explanation_fid"
         yield from super().problems()
-        yield from self.generation.problems(f"{group}.generation")
         yield from at_least(
             self, group, 0, ("every_n_epochs", "n_units", "work_limit", "interpreted", "end_interpreted")
         )

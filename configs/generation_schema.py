@@ -1,13 +1,34 @@
 """Settings of a search for what units ask for. The sentence under a field is what `--help` prints."""
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from configs.checks import above_zero, at_least, within
+from configs.registry import nearest
 
 NAMED_PRIORS = ("none", "spectral", "principal", "frames", "input")
 """Priors that need no run, by name; anything else is the run folder of a trained generator."""
+
+
+def unknown_prior(key: str, prior: str) -> str:
+    """Say of a prior, typed as `key`, that it is neither a folder nor one of the names, and which is the nearest."""
+    names = [name for name in NAMED_PRIORS if name != "none"]
+    return f"{key}={prior}: neither a run folder nor one of {', '.join(names)}{nearest(prior, names)}"
+
+
+def nearly_a_prior(key: str, prior: str | None) -> Iterator[str]:
+    """Yield what to say of a misspelt name.
+
+    Only of that: a run whose generator has been moved can still be opened, as what it has stored is checked here too.
+    """
+    if prior is None or prior in NAMED_PRIORS or "/" in prior or Path(prior).exists():
+        return
+    near = difflib.get_close_matches(prior.lower(), NAMED_PRIORS, n=1, cutoff=0.75)
+    if near and abs(len(near[0]) - len(prior)) <= 1:
+        yield unknown_prior(key, prior)
 
 
 @dataclass
@@ -66,6 +87,7 @@ class GenerationConfig:
 
     def problems(self, group: str = "generation") -> Iterator[str]:
         """Yield one sentence per setting that cannot be used; keys are typed as `group.name`."""
+        yield from nearly_a_prior(f"{group}.prior", self.prior)
         yield from above_zero(self, group, ("seconds", "share", "class_share"))
         yield from within(self, group, 0, 1, ("share", "class_share"))
         yield from at_least(self, group, 1, ("n_clips", "per_recording", "most", "vocoder_iterations", "chunk"))

@@ -1,6 +1,7 @@
 """Layers onto the typed schema: unknown keys and wrong types are refused here, in one line that names the key."""
 
 import dataclasses
+import inspect
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 from configs.errors import CommandError
 from configs.fields import Setting, alternatives, choices, is_optional, settings, takes_text, type_text, value_text
+from configs.given import Given
 from configs.layers import Layer, Raw, problem_of, read_value
 from configs.registry import callbacks_type, component, names, nearest
 from configs.schema import Config
@@ -52,7 +54,10 @@ def fill(schema: type[Schema], layer: Layer) -> Schema:
     config = OmegaConf.structured(schema)
     for key, value in layer.values.items():
         _set(config, key, value, known, layer)
-    return _finished(config, schema)
+    filled = _finished(config, schema)
+    if isinstance(filled, Given):
+        filled.typed = frozenset(layer.values)
+    return filled
 
 
 def _finished(config: Any, schema: type[Schema]) -> Schema:  # noqa: ANN401 - OmegaConf's node
@@ -212,7 +217,8 @@ def _problems(config: object) -> Iterator[str]:
     while groups:
         key, group = groups.pop(0)
         if hasattr(group, "problems"):
-            yield from group.problems()
+            nested = "group" in inspect.signature(group.problems).parameters  # it stands in more than one place
+            yield from group.problems(key) if nested else group.problems()
         for item in dataclasses.fields(group):
             value = getattr(group, item.name)
             full = f"{key}.{item.name}" if key else item.name

@@ -94,7 +94,7 @@ class LoadedGenerator:
         for key in keys:
             if own[key] != other[key]:
                 raise InputError(
-                    f"prior {self.path} ({name}) was trained with front_end.{key}={own[key]}, the classifier hears "
+                    f"generator {self.path} ({name}) was trained with front_end.{key}={own[key]}, the classifier hears "
                     f"front_end.{key}={other[key]}: train a generator with the classifier's front end"
                 )
 
