@@ -16,9 +16,10 @@ from callbacks.explanation_fid_heard import write_heard
 from callbacks.generation_agreement import agreement_lines
 from callbacks.generation_files import record_of, write_generations
 from callbacks.generation_grid import grid_lines, paper_prior, paper_settings
+from callbacks.generation_ground import SearchGround, checked_units, search_basis, with_prior
+from callbacks.generation_reference import check_references
 from callbacks.generation_result import UnitGenerations
-from callbacks.generation_search import SearchGround, Watch, prepare_search, search_units
-from callbacks.generation_units import units_of
+from callbacks.generation_search import Watch, search_units
 from configs.errors import CommandError, InputError
 from configs.explain_schema import ExplainConfig
 from configs.generation_schema import GenerationConfig
@@ -52,12 +53,15 @@ def explain_generations(settings: ExplainConfig) -> list[str]:
         raise CommandError(f"{output / FOLDER / END}.jsonl exists; give overwrite=true, or another folder as output")
     config = search_settings(run.config.callbacks, settings)
     paper = settings.grid == "paper"
-    config = paper_settings(config, run.model) if paper else config
-    ground = prepare_search(run.model, data_of(run), config)
+    config = paper_settings(config, run.model, given_settings(settings)) if paper else config
+    # What takes long comes last: names, then excerpts and what they are enough for, then the prior.
+    units = checked_units(run.model, config)
+    basis = search_basis(run.model, data_of(run), config)
+    check_references(basis, units)
+    ground = with_prior(basis)
     ground = dataclasses.replace(ground, prior=paper_prior(ground.prior)) if paper else ground
-    # Names are checked before the first search, so that a misspelt last one is no late surprise.
-    units = [unit.key for unit in units_of(ground.network, config.units, config.read_out)]
     found, lines = [], [f"prior: {ground.prior_note}", f"judge: {ground.judge or ground.judge_note}"]
+    lines += [f"excerpts: {ground.excerpts.left_out}"] if ground.excerpts.left_out else []
     with progress(len(units)) as watch:
         for key in units:
             try:
@@ -67,14 +71,15 @@ def explain_generations(settings: ExplainConfig) -> list[str]:
                     raise
                 lines.append(f"skipped {error}")
     if not found:
-        raise InputError(f"none of {len(units)} units has generations; {lines[2].removeprefix('skipped ')}")
+        first = next(line for line in lines if line.startswith("skipped "))
+        raise InputError(f"none of {len(units)} units has generations; {first.removeprefix('skipped ')}")
     epoch = int(run.kept.get("epoch", 0)) + 1
     write_generations(output, END, found, ground, epoch)
     write_table(output / LANES, found, ground, epoch)
     write_features(output / FEATURES, found)
     write_heard(output, ground, INTERPRETED, epoch, end=True)
     lines += [line_of(unit) for unit in found]
-    lines += [line for unit in found for line in grid_lines(unit)] if paper else []
+    lines += [line for unit in found for line in grid_lines(unit, ground.prior)] if paper else []
     lines += agreement_lines(found)
     lines.append(f"settings of all units: {output / LANES}")
     if settings.report:
@@ -91,15 +96,20 @@ def search_settings(callbacks: Any, settings: ExplainConfig) -> GenerationConfig
     """
     known = getattr(getattr(callbacks, "explanation_fid", None), "generation", None)
     config = known if isinstance(known, GenerationConfig) else GenerationConfig()
-    usual, typed = GenerationConfig(), settings.generation
-    given = {f.name: getattr(typed, f.name) for f in dataclasses.fields(usual)}
-    given = {name: value for name, value in given.items() if value != getattr(usual, name)}
-    short = {name: getattr(settings, name) for name in ("units", "prior", "aim", "independent", "n_clips")}
-    given |= {name: value for name, value in short.items() if value not in (None, [])}
-    changed = dataclasses.replace(config, **given)
+    changed = dataclasses.replace(config, **given_settings(settings))
     for problem in changed.problems():
         raise CommandError(problem)
     return changed
+
+
+def given_settings(settings: ExplainConfig) -> dict[str, Any]:
+    """Return what the command line says of the search, by its name in `GenerationConfig`."""
+    top = settings.given()
+    if "prior" in top:
+        top["prior"] = top["prior"] or "none"
+    short: dict[str, Any] = {name: top[name] for name in ("units", "prior", "independent") if name in top}
+    short |= {name: top[name] for name in ("aim", "n_clips") if top.get(name) is not None}
+    return settings.given("generation") | short
 
 
 def line_of(found: UnitGenerations) -> str:

@@ -14,10 +14,8 @@ from callbacks.explanation_fid_heard import HEARD, OTHER, interprets, write_hear
 from callbacks.explanation_fid_media import entries_of
 from callbacks.explanation_fid_point import Figures, Kept, figures_of, kept_of, refresh, score_names, search_all
 from callbacks.generation_files import point_name, write_generations
-from callbacks.generation_ground import SearchGround, independent_network, prepare_search
-from callbacks.generation_network import network_of
-from callbacks.generation_priors import plan_prior
-from callbacks.generation_units import units_of
+from callbacks.generation_ground import SearchGround, checked_units, search_basis, with_prior
+from callbacks.generation_reference import check_references
 from callbacks.instrument import Instrument
 from callbacks.listening_clips import data_of
 from callbacks.listening_media import log_pictures
@@ -30,10 +28,13 @@ from report.generations_file import END
 
 if TYPE_CHECKING:
     from configs.explanation_fid_schema import ExplanationFidConfig
-    from configs.generation_schema import GenerationConfig
 
 SEARCHED = "search_seconds"
 """Figure that says how long the full search at the end took, which is no part of the share of a training."""
+PREPARED = "prepare_seconds"
+"""The same of the excerpts and the prior, which are made before the training starts."""
+GROUP = "callbacks.explanation_fid.generation."
+"""What stands before the keys of a search in messages."""
 
 
 class ExplanationFid(Instrument[None]):
@@ -82,7 +83,7 @@ class ExplanationFid(Instrument[None]):
         if not isinstance(pl_module, AudioClassifier):
             raise InputError(f"callbacks.explanation_fid: a {type(pl_module).__name__} has no classes to search for")
         config = self.settings
-        self.units = checked_units(pl_module, config.generation)
+        self.units = checked_units(pl_module, config.generation, GROUP)
         if trainer.is_global_zero and not self.judged:
             print("explanation_fid: no independent network is configured; what it would judge is left out")
         work = len(self.searched) * config.latents * config.steps * config.lanes
@@ -93,6 +94,32 @@ class ExplanationFid(Instrument[None]):
         per_unit = [f"{key}/{name}" for key in self.searched for name in names]
         self.metric_names = (*names, *per_unit, *heard)
         self.values = dict.fromkeys(self.metric_names, math.nan) | self.values
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Hear the excerpts and make the prior, which all searches of the run share, before the clock of the training.
+
+        Raises:
+            InputError: Excerpts, or a prior, with which no unit can be searched for.
+        """
+        started, refused = time.perf_counter(), list[str | None]()
+        shards = Shards(trainer)
+
+        def work() -> str | None:
+            try:
+                ground = self._on(trainer, pl_module)
+            except InputError as error:
+                return str(error)
+            if ground.excerpts.left_out:
+                print(f"explanation_fid: excerpts {ground.excerpts.left_out}")
+            return None
+
+        def together() -> None:
+            refused.append(shards.together(lambda: shards.from_first(work)))
+
+        self._in_isolation(trainer, pl_module, trainer.current_epoch, together)
+        if refused and refused[0]:
+            raise InputError(f"callbacks.explanation_fid: {refused[0]}")
+        self.values[PREPARED] = self.values.get(PREPARED, 0.0) + time.perf_counter() - started
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -128,7 +155,7 @@ class ExplanationFid(Instrument[None]):
 
         def work() -> Figures:
             epoch, model = trainer.current_epoch, self.chosen_model(module)
-            ground = prepare_search(model, data_of(trainer), self.settings.generation)
+            ground = self._on(trainer, model)
             found, skipped = search_all(ground, self.units)
             self.tell(skipped, bool(found))
             write_generations(self.run_folder, END, found, ground, epoch)
@@ -174,30 +201,21 @@ class ExplanationFid(Instrument[None]):
         self.kept = {key: Kept.from_plain(value) for key, value in state_dict["kept"].items()}
 
     def _on(self, trainer: pl.Trainer, module: pl.LightningModule) -> SearchGround:
-        """Prepare once what searches stand on; the network in it is the live one.
+        """Prepare once what searches stand on; the network in it is the live one, or the one that was chosen.
 
-        A front end that learns gives other excerpts at each point: these are cut and heard anew.
+        A front end that learns gives other excerpts at each point: these are cut and heard anew. No prior that takes
+        long is made of such.
         """
+        network: AudioClassifier[Any] = module  # type: ignore[assignment]
         ground = self._ground
-        learns = any(weight.requires_grad for weight in module.front_end.parameters())  # type: ignore[union-attr]
-        if ground is None or learns or ground.network.module is not module:
-            ground = prepare_search(module, data_of(trainer), self.settings.generation)  # type: ignore[arg-type]
-            self._ground = ground
-        return ground
+        learns = any(weight.requires_grad for weight in network.front_end.parameters())
+        if ground is None or learns:
+            basis = search_basis(network, data_of(trainer), self.settings.generation)
+            check_references(basis, self.units, trained=False)
+            ground = self._ground = with_prior(basis)
+        return ground if ground.network.module is network else ground.under(network)
 
 
 def one_sound(ground: SearchGround) -> SearchGround:
     """Return the same ground with one sound kept of each unit: a frame of its film."""
     return dataclasses.replace(ground, settings=dataclasses.replace(ground.settings, shown=1))
-
-
-def checked_units(model: AudioClassifier[Any], settings: "GenerationConfig") -> tuple[str, ...]:
-    """Return the units of searches as typed, after a look at them, at the prior, and at the independent network.
-
-    Raises:
-        InputError: Something is not there or does not fit; better before the first epoch than after it.
-    """
-    plan = plan_prior(settings, model.front_end.config)
-    network = network_of(model, plan.n_samples, plan.kind, settings.features)
-    independent_network(network, settings)
-    return tuple(unit.key for unit in units_of(network, settings.units, settings.read_out))

@@ -35,6 +35,8 @@ class Excerpts:
         recordings: of each excerpt.
         labels: numbers of the classes of each excerpt's clip.
         n_samples: length of an excerpt.
+        offered: clips that were looked at.
+        too_short: numbers of the classes of each clip that is shorter than an excerpt.
     """
 
     datamodule: "AudioDataModule"
@@ -44,9 +46,26 @@ class Excerpts:
     recordings: tuple[str, ...]
     labels: tuple[tuple[int, ...], ...]
     n_samples: int
+    offered: int
+    too_short: tuple[tuple[int, ...], ...]
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def length(self) -> float:
+        """Length of an excerpt in seconds."""
+        return self.n_samples / self.datamodule.sample_rate
+
+    @property
+    def left_out(self) -> str:
+        """Say how many clips are too short, and how many are heard; empty where none is."""
+        if not self.too_short:
+            return ""
+        return (
+            f"of {len(set(self.clips.tolist()))} of {self.offered} validation clips; {len(self.too_short)} are shorter "
+            f"than {self.length:.2f} s and left out"
+        )
 
     @property
     def seconds(self) -> Tensor:
@@ -89,6 +108,7 @@ def held_out_excerpts(datamodule: "AudioDataModule", network: Network, n_clips: 
     clips = datamodule.dataset(SPLIT).clips
     chosen = chosen_clips(clips, datamodule.n_classes, n_clips)
     inputs, places, starts = [], [], []
+    too_short: list[tuple[int, ...]] = []
     longest = 0
     for begin in range(0, len(chosen), BATCH):
         part = chosen[begin : begin + BATCH]
@@ -97,6 +117,7 @@ def held_out_excerpts(datamodule: "AudioDataModule", network: Network, n_clips: 
         for row, index in enumerate(part):
             sound = batch.waveform[row, : int(batch.length[row])]
             longest = max(longest, len(sound))
+            too_short += [held_classes(clips[index])] if len(sound) < network.n_samples else []
             for start in excerpt_starts(sound, network.n_samples):
                 cuts.append(cut(sound, start, network.n_samples))
                 places.append(index)
@@ -117,6 +138,8 @@ def held_out_excerpts(datamodule: "AudioDataModule", network: Network, n_clips: 
         tuple(clips[index].group for index in places),
         tuple(held_classes(clips[index]) for index in places),
         network.n_samples,
+        len(chosen),
+        tuple(too_short),
     )
 
 

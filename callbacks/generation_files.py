@@ -91,6 +91,7 @@ def record_of(found: UnitGenerations, ground: SearchGround, epoch: int) -> dict[
             "n": reference.n,
             "recordings": reference.n_recordings,
             "split": SPLIT,
+            "left_out": ground.excerpts.left_out,
             "low": low,
             "median": middle,
             "high": high,

@@ -5,49 +5,60 @@ paper's score beside those that have a floor, an interval and a second opinion.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from callbacks.generation_result import UnitGenerations
 from configs.errors import CommandError, InputError
+from configs.fields import value_text
 from configs.generation_schema import GenerationConfig
 from interpretability.generation.lane_scores import LaneScore
 from interpretability.generation.lanes import PUBLISHED_SEEDS, PUBLISHED_STEPS, published_lanes
 from interpretability.generation.latent_priors import GaussianLatent, l2_penalty
-from interpretability.generation.prior import Prior
+from interpretability.generation.prior import Prior, weighs
 from interpretability.generation.selection import as_published, most_activating
 
 HEAD = ("setting", "activation", "FD paper", "FD layer", "90 % interval", "KD", "density", "coverage")
 """Columns of the table: FD paper is the Frechet distance of activations, FD layer that of features above its floor."""
 
 
-def paper_settings(config: GenerationConfig, module: Any) -> GenerationConfig:  # noqa: ANN401 - any classifier
+def paper_settings(
+    config: GenerationConfig,
+    module: Any,  # noqa: ANN401 - any classifier
+    given: Mapping[str, Any] | None = None,
+) -> GenerationConfig:
     """Return a search with the paper's settings: step sizes and weights 0.1, 0.01, 0.001, and 100, 500 or 1000 steps.
 
     50 examples of each, of which the strongest step is kept, and no setting is dropped on the way. Where no unit is
-    named, it is the network's `output_unit`, if it has one; numbers of examples and steps that are given stay.
+    named, it is the network's `output_unit`, if it has one.
+
+    Args:
+        config: of the search, such as that of a run's callback; what the paper sets is replaced.
+        module: the classifier.
+        given: what the user asks for by name: numbers of examples and steps among it stay.
 
     Raises:
-        CommandError: Step sizes, weights or jitter of one's own.
+        CommandError: Step sizes, weights, jitter, halving or kept steps of one's own.
     """
-    usual = GenerationConfig()
-    for name in ("lr", "weight", "transform"):
-        if getattr(config, name):
-            raise CommandError(f"generation.{name}={getattr(config, name)}: grid=paper sets it; leave one of both out")
-    lanes = published_lanes()
+    lanes, asked = published_lanes(), given or {}
+    published: dict[str, Any] = {
+        "lr": sorted({lane.lr for lane in lanes}, reverse=True),
+        "weight": sorted({lane.weight for lane in lanes}, reverse=True),
+        "transform": [0.0],
+        "halving": False,
+        "keep": "best",
+    }
+    for name, value in published.items():
+        if asked.get(name, value) not in (value, []):
+            raise CommandError(
+                f"generation.{name}={value_text(asked[name])}: grid=paper sets it to {value_text(value)}; leave one of "
+                "both out"
+            )
+    numbers: dict[str, Any] = {"latents": PUBLISHED_SEEDS, "snapshots": list(PUBLISHED_STEPS)}
+    numbers |= {name: asked[name] for name in numbers if name in asked}
     units = config.units or [unit for unit in [getattr(module, "output_unit", None)] if unit]
-    return replace(
-        config,
-        units=units,
-        lr=sorted({lane.lr for lane in lanes}, reverse=True),
-        weight=sorted({lane.weight for lane in lanes}, reverse=True),
-        transform=[0.0],
-        latents=PUBLISHED_SEEDS if config.latents == usual.latents else config.latents,
-        snapshots=list(PUBLISHED_STEPS) if config.snapshots == usual.snapshots else config.snapshots,
-        halving=False,
-        keep="best",
-    )
+    return replace(config, units=units, **published, **numbers)
 
 
 def paper_prior(prior: Prior) -> Prior:
@@ -59,12 +70,12 @@ def paper_prior(prior: Prior) -> Prior:
     return changed
 
 
-def grid_lines(found: UnitGenerations) -> list[str]:
+def grid_lines(found: UnitGenerations, prior: Prior) -> list[str]:
     """Return the table of all settings of a unit, best by the paper's score first, and what is picked by which rule."""
     ordered = sorted(found.scores, key=lambda score: (score.scalar != score.scalar, score.scalar))
     lines = [f"{found.unit.name}, {found.aim}: {len(ordered)} settings, {found.reference.described}"]
     lines += table([HEAD, *map(_row, ordered)])
-    if _weightless(found.scores):
+    if not weighs(prior):
         lines.append(
             "weights change nothing: this prior finds all sounds equally likely; give a trained one (prior=RUN)"
         )
@@ -88,14 +99,6 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _weightless(scores: Sequence[LaneScore]) -> bool:
-    """Whether settings that differ in the prior's weight alone have one and the same score each time."""
-    groups: dict[tuple[str, int], set[float]] = {}
-    for score in scores:
-        groups.setdefault((score.lane.partition(", weight")[0], score.step), set()).add(score.scalar)
-    return len(groups) < len(scores) and all(len(values) == 1 for values in groups.values())
 
 
 def _row(score: LaneScore) -> tuple[str, ...]:

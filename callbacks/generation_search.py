@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from callbacks.generation_ground import SearchGround, prepare_search
-from callbacks.generation_network import Network
 from callbacks.generation_priors import lanes_of
+from callbacks.generation_reference import reference_of
 from callbacks.generation_result import UnitGenerations, WarmStart, refreshed
 from callbacks.generation_units import HEAD, Unit, head_target, units_of
 from configs.errors import InputError
@@ -30,8 +30,8 @@ from interpretability.generation.lane_scores import LaneScore
 from interpretability.generation.lanes import Halving
 from interpretability.generation.listener import Listener
 from interpretability.generation.prior import Prior
-from interpretability.generation.readings import measuring, unit_activations
-from interpretability.generation.reference import Reference, choose_excerpts
+from interpretability.generation.readings import measuring
+from interpretability.generation.reference import Reference
 from interpretability.generation.search_result import Search, Snapshot
 from interpretability.generation.search_settings import SearchSettings
 from interpretability.generation.selection import By, choose
@@ -145,51 +145,6 @@ def search_unit(
 def drawn_latents(prior: Prior, n: int, seed: int) -> Tensor:
     """Return the latents (n, ...) with which a search begins that does not go on from another."""
     return torch.cat([prior.sample(1, torch.Generator().manual_seed(seed + i)) for i in range(n)])
-
-
-def reference_of(ground: SearchGround, unit: Unit, settings: GenerationConfig) -> Reference:
-    """Return the real excerpts that excite a unit by the network's present weights.
-
-    Those of a class are excerpts of its own clips, and where it is minimised, of the others.
-
-    Raises:
-        InputError: Constant activations, or too few excerpts (says how many).
-    """
-    excerpts, lowest = ground.excerpts, settings.aim == "minimise"
-    pool, share = torch.arange(len(excerpts)), settings.share
-    if unit.is_class:
-        pool = excerpts.without_class(unit.number) if lowest else excerpts.of_class(unit.number)
-        share = settings.share if lowest else settings.class_share
-    if not len(pool):
-        raise InputError(f"{unit.name}: none of {len(excerpts)} held-out excerpts is of this class; raise n_clips")
-    network = ground.network
-    offered = excerpts.inputs[pool]
-    seen = _activations(network, unit.target, offered)
-    rate = excerpts.datamodule.sample_rate
-    try:
-        found = choose_excerpts(
-            seen,
-            [excerpts.recordings[i] for i in pool.tolist()],
-            excerpts.seconds[pool],
-            excerpts.n_samples / rate,
-            share=share,
-            most=settings.most,
-            per_recording=settings.per_recording,
-            least=settings.least,
-            lowest=lowest,
-        )
-    except InputError as error:
-        said = str(error)
-        if unit.is_class and not lowest:
-            said = said.replace("share=", "class_share=").replace("raise share", "raise class_share")
-        raise InputError(f"{unit.name}: {said}") from None
-    return replace(found, places=pool[found.places])
-
-
-def _activations(network: Network, target: Target, inputs: Tensor) -> Tensor:
-    device = network.module.device
-    parts = [unit_activations(network.module, target, part.to(device), network.run) for part in torch.split(inputs, 64)]
-    return torch.cat(parts)
 
 
 def _aimed(target: Target, aim: str, reference: Reference) -> Target:

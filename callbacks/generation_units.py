@@ -46,14 +46,16 @@ class Unit:
         return self.layer == HEAD
 
 
-def units_of(network: Network, wanted: Sequence[str], read_out: str = "mean") -> list[Unit]:
+def units_of(network: Network, wanted: Sequence[str], read_out: str = "mean", group: str = "") -> list[Unit]:
     """Return the units that are `wanted`, or all classes; each is looked for with one evaluation of the network.
+
+    `group` is what stands before the key in messages, such as "callbacks.explanation_fid.generation.".
 
     Raises:
         InputError: A unit, layer or class that does not exist; the message names the nearest.
     """
     module = network.module
-    with naming("units"):
+    with naming(f"{group}units"):
         return [_unit(network, key, read_out) for key in (wanted or module.class_names)]
 
 

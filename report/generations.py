@@ -153,6 +153,7 @@ def related(run: RunContents) -> list[tuple[str, str]]:
 def lead(last: Sequence[Record]) -> str:
     """Say in two sentences what the list compares."""
     first, count = last[0], len(last)
+    left_out = first["reference"].get("left_out")
     whose = f"{count} units" if count > 1 else "one unit"
     if all(unit["layer"] == OUTPUT for unit in last):
         whose = f"{count} classes" if count > 1 else "one class"
@@ -160,6 +161,7 @@ def lead(last: Sequence[Record]) -> str:
         f"What {whose} of the network ask for: sounds generated to excite them, beside the nearest real excerpt of "
         f"those that do. The distance compares {chosen_lane(first)['n']} generated sounds with "
         f"{_range([unit['reference']['n'] for unit in last])} real excerpts each, which did not train the network."
+        + (f" Excerpts are {left_out}." if left_out else "")
     )
 
 

@@ -8,7 +8,7 @@ A file is one point of the training, written by `callbacks.generation_files`, a 
     judge: name of the independent network, or null; judge_note: why there is none
     sample_rate in Hz, seconds of an excerpt, work in latent-steps
     scale: [lowest, highest] value of all panels, scale_unit: of these
-    reference: {n, recordings, split, low, median, high: activation of the real excerpts}
+    reference: {n, recordings, split, low, median, high: activation of the real excerpts, left_out: clips too short}
     by: "frechet" or "kernel", the distance that chose; reason: of the choice, in words
     floor: {kernel: [low, mean, high], frechet: the same or null}, distances of real excerpts to real ones
     ceiling: a lane of latents that were drawn and not searched

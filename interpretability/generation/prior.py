@@ -62,6 +62,13 @@ def kept(tensor: Tensor) -> Tensor:
         return tensor.detach().clone()
 
 
+def weighs(prior: Prior, n: int = 16) -> bool:
+    """Whether a prior finds some sounds likelier than others; if not, the weight of a lane changes nothing."""
+    with torch.no_grad():
+        values = prior.log_prior(prior.sample(n, torch.Generator().manual_seed(0)))
+    return bool((values != values[0]).any())
+
+
 def check_prior(prior: Prior, wanted: Sound, device: torch.device | None = None) -> None:
     """Compare what a prior decodes with what a network takes; decodes one latent.
 

@@ -1,9 +1,11 @@
 """What `explain.py what=generations` and its example in Python give for a run."""
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 
 from configs.compose import compose
 from datamodules.sound_scenes import SoundScenes
@@ -77,6 +79,54 @@ def test_what_cannot_be_used_is_said_in_one_line(run, capsys, more, code, said):
     assert said in error
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+def test_references_are_checked_before_a_prior_is_learned(run, capsys, monkeypatch):
+    def learn(*args, **more):
+        raise AssertionError("a prior is learned")
+
+    monkeypatch.setattr("callbacks.generation_priors.FramePrior", learn)
+    assert explain(run, "units=[voice]", "prior=frames", "generation.least=50") == 1
+    assert "and 50 are needed" in capsys.readouterr().err
+    assert explain(run, "units=[voice,bell]", "prior=frames", "generation.least=50") == 1
+    assert "none of 2 units has enough; voice: " in capsys.readouterr().err
+
+
+def test_the_explained_run_is_no_judge_of_itself(run, untrained_run, capsys):
+    assert explain(run, "units=[voice]", f"independent={run}") == 1
+    said = f"error: independent={run}: it has the weights of the network that is explained; give a run of another seed"
+    assert capsys.readouterr().err.strip() == said
+    assert explain(run, "units=[voice]", f"independent={run / 'checkpoints' / 'best.ckpt'}") == 1
+    assert "has the weights of" in capsys.readouterr().err
+
+
+def test_clips_shorter_than_an_excerpt_are_counted_and_said(run, capsys, monkeypatch):
+    from datamodules.audio_datamodule import AudioDataModule
+
+    whole = AudioDataModule.batch
+
+    def shortened(self, split, indices):
+        batch = whole(self, split, indices)
+        lengths = [5000 if index % 4 else int(n) for index, n in zip(indices, batch.length.tolist(), strict=True)]
+        return dataclasses.replace(batch, length=torch.tensor(lengths))
+
+    monkeypatch.setattr(AudioDataModule, "batch", shortened)
+    assert explain(run, "units=[bottleneck:1]", "generation.share=1") == 0
+    said = "of 10 of 40 validation clips; 30 are shorter than 0.40 s and left out"
+    assert f"excerpts: {said}\n" in capsys.readouterr().out
+    assert load_points(run)[0].units[0]["reference"]["left_out"] == said
+    assert explain(run, "units=[bottleneck:1]", "generation.least=50", "overwrite=true") == 1
+    error = capsys.readouterr().err
+    advice = "raise share or per_recording; 30 clips are shorter than an excerpt of 0.40 s and left out: give a lower"
+    assert f"{advice} generation.seconds" in error
+    assert "n_clips" not in error  # all were offered
+
+
+def test_more_clips_are_advised_where_there_may_be_more(run, capsys):
+    assert explain(run, "units=[voice]", "generation.least=50", "n_clips=30") == 1
+    assert "raise class_share or per_recording; raise n_clips for more clips" in capsys.readouterr().err
+    assert explain(run, "units=[voice]", "generation.least=50") == 1
+    assert "n_clips" not in capsys.readouterr().err
 
 
 def test_the_example_of_the_readme_runs_as_written(run, monkeypatch, capsys):

@@ -251,10 +251,11 @@ def test_units_without_enough_excerpts_are_left_out_and_said_once(loaded, tmp_pa
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"units": ["alarm", "bel"]}, "did you mean 'bell'"),
+        ({"units": ["alarm", "bel"]}, r"callbacks.explanation_fid.generation.units: .*did you mean 'bell'"),
         ({"units": ["bottleneck:99"]}, "has units 0 to 7 and no unit 99"),
-        ({"prior": "nowhere"}, "nowhere"),
-        ({"independent": "nowhere"}, "nowhere"),
+        ({"prior": "nowhere"}, "callbacks.explanation_fid.generation.prior=nowhere: neither a run folder nor one of"),
+        ({"prior": "."}, "callbacks.explanation_fid.generation.prior: .: not a run folder"),
+        ({"independent": "nowhere"}, "callbacks.explanation_fid.generation.independent: nowhere: not a run folder"),
         ({"features": "backbone.blocks.17"}, "backbone.blocks.17"),
     ],
 )

@@ -254,8 +254,10 @@ def test_the_judge_is_another_network(opened):
     assert math.isfinite(by_class.choice.score.independent)
     assert math.isnan(by_component.choice.score.recognised)
     assert math.isfinite(by_component.choice.score.independent)
+    with pytest.raises(InputError, match="has the weights of the network that is explained"):
+        prepare_search(other.model, data, settings)
     other, _ = opened("bands", **{"model.name": "black_box", "front_end.n_mels": 24})
-    with pytest.raises(InputError, match="front end differs"):
+    with pytest.raises(InputError, match=r"its front end differs: front_end.n_mels=24, not 32; train one with these"):
         prepare_search(run.model, data, GenerationConfig(**QUICK | {"independent": str(other.path)}))
 
 

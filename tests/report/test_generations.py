@@ -6,7 +6,7 @@ import pytest
 
 from configs.errors import InputError
 from report.build import build
-from report.generations import band_ticks, generations_context, latest, slaney
+from report.generations import band_ticks, generations_context, latest, lead, slaney
 from report.generations_data import distance_of, unit_data
 from report.generations_file import load_points
 from report.interpretations import charts, tables
@@ -33,6 +33,14 @@ def test_the_end_is_the_last_point_and_what_it_lacks_comes_from_the_point_before
     assert [unit["unit"] for unit in newest] == [0, 1, 2, 3]
     assert newest[1]["lanes"][0]["kernel"] == 0.1
     assert newest[0] is points[2].units[0]
+
+
+def test_the_lead_says_which_clips_gave_no_excerpt(folder):
+    plain = record(folder, "end", 1, 16, 0.1)
+    assert "Excerpts are" not in lead([plain])
+    said = "of 9 of 400 validation clips; 391 are shorter than 1.60 s and left out"
+    short = {**plain, "reference": {**plain["reference"], "left_out": said}}
+    assert lead([short]).endswith(f" Excerpts are {said}.")
 
 
 def test_strips_share_one_scale_from_zero_or_the_lowest_floor_to_the_highest_ceiling(folder):

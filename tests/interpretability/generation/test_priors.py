@@ -7,7 +7,7 @@ from torch import nn
 from configs.errors import InputError
 from interpretability.generation.input_space import InputSpace, lp_norm, smoothed, total_variation
 from interpretability.generation.latent_priors import GaussianLatent, UniformLatent
-from interpretability.generation.prior import Prior, Sound, check_prior
+from interpretability.generation.prior import Prior, Sound, check_prior, weighs
 from interpretability.generation.spectral_prior import SpectralPrior
 from interpretability.generation.transforms import shifted
 
@@ -152,3 +152,13 @@ def test_jitter_shifts_each_excerpt_by_its_own_draw():
     wave = torch.arange(10.0)[None]
     moved = shifted(wave, Sound((10,), 8000, "waveform"), torch.ones(1), torch.tensor([[0.3, 0.9]]))
     assert torch.equal(moved, wave.roll(3, dims=1))
+
+
+def test_phases_alone_are_all_equally_likely():
+    sound = Sound((1, 4, 6), 22050)
+    assert not weighs(SpectralPrior(torch.randn(4, 1, 4, 6), sound))
+    network = nn.Linear(5, 24)
+    assert weighs(GaussianLatent(network, 5, sound))
+    assert weighs(GaussianLatent(network, 5, sound, penalty="l2"))
+    assert weighs(UniformLatent(network, 5, sound))
+    assert weighs(InputSpace(sound))
