@@ -46,6 +46,9 @@ class ExplanationFid(Instrument[None]):
     (not searched). Models with interpretations have these compared with real clips: `explanation_fid/heard/...`. The
     end searches the checkpoint that was chosen with all settings: `generations/end.jsonl`, `explanation_fid/end/...`.
 
+    Excerpts and prior are made once, before the training starts: `explanation_fid/prepare_seconds`, part of
+    `explanation_fid/seconds` and of no point's work, which is counted in latent-steps.
+
     In a distributed run the first process searches, the others wait.
     """
 
