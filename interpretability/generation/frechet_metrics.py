@@ -1,5 +1,6 @@
 """The distances as torchmetrics Metrics: they take batches, and join what several processes saw."""
 
+import functools
 from typing import Any
 
 from torch import Tensor
@@ -15,7 +16,16 @@ from interpretability.generation.kernel_distance import kernel_distance
 SIDES = ("reference", "generated")
 
 
-class FrechetDistance(Metric):
+class Mergeable(Metric):
+    """A metric that takes in others of its kind, one after another, and forgets what it computed before."""
+
+    def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
+        """Add what another metric of this class has seen, or its states by name."""
+        super().merge_state(incoming_state)
+        self._computed = None  # torchmetrics would return the distance of before
+
+
+class FrechetDistance(Mergeable):
     """Fréchet distance of features that stream by; memory is that of the moments, whatever the number of excerpts.
 
     Moments of several processes are added up exactly. `reset` forgets both sides, or with `keep_reference` only what
@@ -57,19 +67,31 @@ class FrechetDistance(Metric):
             for name, value in kept.items():
                 setattr(self, name, value)
 
+    def _reduce_states(self, incoming_state: dict[str, Any]) -> None:
+        """Add moments exactly; torchmetrics would stack them, which goes once."""
+        for side in SIDES:
+            names = [f"{side}_{part}" for part in ("count", "mean", "scatter")]
+            missing = [name for name in names if name not in incoming_state]
+            if missing:
+                raise ValueError(f"state {missing[0]} is missing in what is to be merged")
+            merged = self._moments(side).merged(_joined(*(incoming_state[name] for name in names)))
+            for name, value in zip(names, (merged.count, merged.mean, merged.scatter), strict=True):
+                setattr(self, name, value)
+
     def _moments(self, side: str) -> FeatureMoments:
         """Moments of a side; those of several processes, which lie one behind the other, are merged."""
-        count, mean, scatter = (getattr(self, f"{side}_{part}") for part in ("count", "mean", "scatter"))
-        if count.ndim == 0:
-            return FeatureMoments(count, mean, scatter)
-        shards = [FeatureMoments(*parts) for parts in zip(count, mean, scatter, strict=True)]
-        total = shards[0]
-        for shard in shards[1:]:
-            total = total.merged(shard)
-        return total
+        return _joined(*(getattr(self, f"{side}_{part}") for part in ("count", "mean", "scatter")))
 
 
-class FeatureSets(Metric):
+def _joined(count: Tensor, mean: Tensor, scatter: Tensor) -> FeatureMoments:
+    """Moments of one process, or of several one behind the other."""
+    if count.ndim == 0:
+        return FeatureMoments(count, mean, scatter)
+    shards = [FeatureMoments(*parts) for parts in zip(count, mean, scatter, strict=True)]
+    return functools.reduce(FeatureMoments.merged, shards)
+
+
+class FeatureSets(Mergeable):
     """Keeps the features of both sides (8 bytes each); a subclass compares them."""
 
     is_differentiable = False

@@ -55,6 +55,25 @@ def test_sets():
         KernelDistance().compute()
 
 
+@pytest.mark.parametrize("new", [lambda: FrechetDistance(6), KernelDistance, DensityAndCoverage])
+def test_several_are_merged_one_after_another(new):
+    """torchmetrics stacks states, which goes once, and returns after a merge what it computed before."""
+    parts = [fed(new(), real, made) for real, made in zip(REAL.split(20), MADE.split(10), strict=True)]
+    whole = fed(new()).compute()
+    total = parts[0]
+    for part in parts[1:]:
+        before = total.compute()
+        total.merge_state(part)
+        assert str(total.compute()) != str(before)
+    torch.testing.assert_close(total.compute(), whole, rtol=1e-9, atol=1e-12)
+    assert total.metric_state.keys() == parts[1].metric_state.keys()
+    states = new()
+    states.merge_state(total.metric_state)
+    torch.testing.assert_close(states.compute(), whole, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match="to be of|to be an instance|missing|to be present"):
+        total.merge_state({})
+
+
 def _on_one_of_two(rank: int, folder: str) -> None:
     torch.set_num_threads(1)  # a forked process has none of its parent's threads to wait for
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
