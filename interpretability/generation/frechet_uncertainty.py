@@ -1,6 +1,5 @@
 """What a Fréchet distance of few excerpts is worth: its floor, its interval, and its value for endless excerpts."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -10,9 +9,6 @@ from torch import Tensor
 from configs.errors import InputError
 from interpretability.generation.feature_moments import as_rows, check_count
 from interpretability.generation.frechet import frechet_distance, spread
-
-LINE = 10
-"""Recordings from which on a distance is a line in 1 / R."""
 
 
 class Band(NamedTuple):
@@ -36,66 +32,68 @@ def floor_band(
     level: float = 0.9,
     distance: Callable[[Tensor, Tensor], Tensor] = frechet_distance,
 ) -> Band:
-    """Distances of real excerpts to other real excerpts: what a perfect generator would score.
+    """Distances that `size` real excerpts of as many new recordings would have: what a perfect generator would score.
 
-    Each draw holds out `size` excerpts, whole recordings at a time, and measures them against the rest, so that floor
-    and score rest on equally many excerpts and no recording stands on both sides.
+    A bootstrap over recordings: in each draw as many recordings as there are, drawn with replacement, take the place of
+    the reference, and `size` excerpts, drawn on their own as latents are, that of what is generated. Recordings are not
+    held out for it: a Fréchet distance depends on how many excerpts and recordings stand on either side, and where
+    there are a dozen, none can be spared.
 
-    Recordings that are held out of R differ less from each other than new ones would: the mean of q of them has the
-    variance 1/q - 1/R of a finite population, that of as many new ones 1/q. The band is wider than the draws by the
-    root of their ratio.
-
-    A Fréchet distance falls with the number R of recordings it is measured against, on a line in 1 / R, and a draw has
-    fewer of them than the reference. Its slope is measured with a quarter less, and the band is moved along it where
-    there are `LINE` recordings. It is about 0 for distances without a bias.
+    Excerpts drawn from a few recordings differ from each other by less, or by more, than new ones do. How much is
+    measured by drawing from each draw once more, and the band is moved by it (iterated bootstrap, Hall and Martin
+    1988). Below 25 recordings it is rather too wide than too narrow.
 
     Args:
         reference: features (n, D) or (n,).
-        size: excerpts held out, as many as are generated; at most half of them are.
+        size: excerpts that are compared, as many as are generated.
         generator: draws on the CPU.
         groups: recording of each excerpt; None takes each for one of its own.
         draws: number of draws.
         level: share of the draws in the band.
-        distance: of the rest (n, D) to what is held out (m, D); another than Fréchet's may be handed in.
+        distance: of a reference (n, D) to excerpts (m, D); another than Fréchet's may be handed in.
 
     Raises:
         InputError: Fewer than four excerpts, or one recording only.
     """
     rows = as_rows(reference)
     check_count(len(rows), 4)
-    numbers = _numbers(groups, len(rows))
+    numbers = recording_numbers(groups, len(rows))
     n_groups = int(numbers.max()) + 1
     if n_groups < 2:
         raise InputError("a floor needs excerpts of at least two recordings, and there is one")
-    wanted = max(2, min(size, len(rows) // 2))
-    found, steps, held = [], [], 0
+    recordings = [rows[numbers == number] for number in range(n_groups)]
+    found, further = [], []
     for _ in range(draws):
-        out = _held_out(numbers, n_groups, wanted, generator)
-        if not 2 <= int(out.sum()) <= len(rows) - 2:
-            continue
-        count = int(torch.bincount(numbers[out]).count_nonzero())
-        held += count
-        new = rows[_some(out, wanted, generator)]
-        found.append(distance(rows[~out], new))
-        fewer = _held_out(numbers, n_groups, int((~out).sum()) // 4, generator, out)
-        left = n_groups - int(torch.bincount(numbers[fewer]).count_nonzero())
-        rest = n_groups - count
-        if n_groups >= LINE and left < rest and int((~fewer).sum()) >= 2:
-            slope = (distance(rows[~fewer], new) - found[-1]) / (1 / left - 1 / rest)
-            steps.append(slope * (1 / n_groups - 1 / rest))
-    if not found:
-        raise InputError("no recording can be held out: one of them holds nearly all excerpts")
-    values = torch.stack(found)
-    band = _widened(_band(values, level), held / len(found) / n_groups)
-    step = float(torch.stack(steps).mean()) if steps else 0.0
-    least = 0.0 if bool((values >= 0).all()) else -math.inf
-    return Band(*(max(edge + step, least) for edge in band))
+        drawn, excerpts = _drawn(recordings, max(2, size), generator)
+        found.append(distance(torch.cat(drawn), excerpts))
+        again, excerpts = _drawn(drawn, max(2, size), generator)
+        further.append(distance(torch.cat(again), excerpts))
+    values, more = torch.stack(found), torch.stack(further)
+    # Between which of so many draws a further one falls with the chance `level`, rather than the share of the draws.
+    tail = max(0.0, ((1 - level) / 2 * (draws + 1) - 1) / max(1, draws - 1))
+    band, mean, further_mean = _band(values, 1 - 2 * tail), float(values.mean()), float(more.mean())
+    if bool((values >= 0).all()) and further_mean > 0:  # a distance that cannot fall below 0 is stretched, not moved
+        return Band(*(edge * mean / further_mean for edge in band))
+    return Band(*(edge + mean - further_mean for edge in band))
 
 
 def bootstrap_band(
-    reference: Tensor, generated: Tensor, generator: torch.Generator, draws: int = 200, level: float = 0.9
+    reference: Tensor,
+    generated: Tensor,
+    generator: torch.Generator,
+    draws: int = 200,
+    level: float = 0.9,
+    groups: Sequence[object] | None = None,
 ) -> Band:
     """Bootstrap interval of the distance over what was generated (m, D); the reference (n, D) is as it is.
+
+    Args:
+        reference: real features.
+        generated: the others.
+        generator: draws on the CPU.
+        draws: number of draws.
+        level: share of the draws in the interval.
+        groups: recording of each of the others, which are drawn whole; None draws them one by one.
 
     Raises:
         InputError: Fewer than two excerpts on a side.
@@ -107,8 +105,16 @@ def bootstrap_band(
     if projected.shape[1] > len(rows):
         projected = torch.linalg.qr(projected.T, mode="r").R.T
     total, found = real.factor.square().sum(), []
+    numbers = None if groups is None else recording_numbers(groups, len(rows))
     for _ in range(draws):
-        chosen = torch.randint(len(rows), (len(rows),), generator=generator).to(rows.device)
+        if numbers is None:
+            chosen = torch.randint(len(rows), (len(rows),), generator=generator).to(rows.device)
+        else:
+            count = int(numbers.max()) + 1
+            taken = torch.randint(count, (count,), generator=generator).tolist()
+            chosen = torch.cat([(numbers == number).nonzero().flatten() for number in taken]).to(rows.device)
+        if len(chosen) < 2:
+            continue
         x, p = rows[chosen], projected[chosen]
         mean = x.mean(dim=0)
         own = (x - mean).square().sum() / (len(x) - 1)
@@ -157,19 +163,13 @@ def frechet_infinity(
     return Extrapolation(float(intercept), float(1 - spare / total) if total > 0 else 1.0)
 
 
-def _widened(band: Band, share: float) -> Band:
-    """The band of new recordings, from that of draws which hold out a share of the reference's."""
-    factor = (1 / (1 - share)) ** 0.5
-    return Band(*(band.mean + factor * (edge - band.mean) for edge in band))
-
-
 def _band(values: Tensor, level: float) -> Band:
     edges = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=values.dtype, device=values.device)
     low, high = values.quantile(edges).tolist()
     return Band(low, float(values.mean()), high)
 
 
-def _numbers(groups: Sequence[object] | None, count: int) -> Tensor:
+def recording_numbers(groups: Sequence[object] | None, count: int) -> Tensor:
     """Number of each excerpt's recording, from 0."""
     if groups is None:
         return torch.arange(count)
@@ -179,22 +179,8 @@ def _numbers(groups: Sequence[object] | None, count: int) -> Tensor:
     return torch.tensor([known.setdefault(group, len(known)) for group in groups])
 
 
-def _held_out(
-    numbers: Tensor, n_groups: int, wanted: int, generator: torch.Generator, before: Tensor | None = None
-) -> Tensor:
-    """Which excerpts (n,) belong to recordings drawn until `wanted` are held out; at least one recording stays.
-
-    Those held out `before` (n,) are so again, and do not count.
-    """
-    order = torch.randperm(n_groups, generator=generator)
-    gone = numbers[:0] if before is None else numbers[before]
-    order = order[~torch.isin(order, gone)][:-1]
-    sizes = torch.bincount(numbers, minlength=n_groups)[order].cumsum(dim=0)
-    taken = order[: int((sizes < wanted).sum()) + 1]
-    return torch.isin(numbers, torch.cat([taken, gone]))
-
-
-def _some(out: Tensor, wanted: int, generator: torch.Generator) -> Tensor:
-    """Positions of `wanted` of the excerpts held out, or of all where there are fewer."""
-    places = out.nonzero().flatten()
-    return places[torch.randperm(len(places), generator=generator)[:wanted]]
+def _drawn(recordings: Sequence[Tensor], size: int, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
+    """As many recordings with replacement, and `size` excerpts of all of them."""
+    chosen = torch.randint(len(recordings), (len(recordings),), generator=generator).tolist()
+    every = torch.cat(list(recordings))
+    return [recordings[number] for number in chosen], every[torch.randint(len(every), (size,), generator=generator)]

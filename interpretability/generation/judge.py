@@ -1,5 +1,6 @@
 """Scores of what was generated, setting by setting, in the explained network and in an independent one."""
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from interpretability.generation.density_coverage import density_coverage
 from interpretability.generation.feature_moments import as_rows
 from interpretability.generation.frechet import frechet_distance, gaps
 from interpretability.generation.frechet_uncertainty import Band, bootstrap_band, floor_band
-from interpretability.generation.kernel_distance import kernel_distance
+from interpretability.generation.kernel_distance import kernel_distance, median_distance
 from interpretability.generation.kernel_uncertainty import kernel_band
 from interpretability.generation.lane_scores import NORMAL, LaneScore
 from interpretability.generation.lanes import Lane
@@ -140,7 +141,8 @@ class Judge:
         if self.reference.n_recordings < 2:
             return Floors(None, None)
         random = torch.Generator().manual_seed(self.seed)
-        kernel = floor_band(self.features, n, random, self.reference.recordings, distance=kernel_distance)
+        far = functools.partial(kernel_distance, unit=median_distance(self.features))
+        kernel = floor_band(self.features, n, random, self.reference.recordings, distance=far)
         return Floors(kernel, None if self.reference.n_recordings < RECORDINGS else self._frechet_floor(n))
 
     def _frechet(self, real: Tensor, made: Tensor) -> tuple[float, float, float]:

@@ -18,7 +18,7 @@ class LaneScore:
         scalar: Fréchet distance of the activations alone, the paper's score.
         mean_gap, spread_gap: its two parts, in deviations of the reference.
         layer: Fréchet distance of the layer's features.
-        floor: mean distance of as many real excerpts to the others.
+        floor: mean distance of as many real excerpts, each of a recording of its own.
         excess: `layer` - `floor`.
         low, high: bootstrap interval of `excess` (90 %), about its value.
         error: standard error of `excess`.

@@ -32,7 +32,7 @@ def test_other_recordings_fall_inside_the_floor_band(shared_data, tmp_path, caps
             for _ in range(DRAWS):
                 order = torch.randperm(len(own), generator=random)
                 real, others = own[order[:REFERENCE]], own[order[REFERENCE : REFERENCE + SIZE]]
-                band = floor_band(real, SIZE, random, draws=60, distance=distance)
+                band = floor_band(real, SIZE, random, draws=100, distance=distance)
                 inside.append(band.holds(float(distance(real, others))))
         shares[name] = sum(inside) / len(inside)
     with capsys.disabled():
