@@ -14,7 +14,17 @@ KINDS = {
     "stems": ("floor", "interpretation", "random_mask", "whole"),
 }
 """What sounds are compared with, real clips or clean sources, and which sounds."""
-HEARD = tuple(f"{against}/{kind}_distance" for against, kinds in KINDS.items() for kind in kinds)
+MEASURES = {"kernel": "distance", "frechet": "frechet_distance"}
+"""What a distance is called in the files, and in the names of figures."""
+ENDS = ("", "_low", "_high")
+"""Of a distance: its value, and the ends of its interval."""
+HEARD = tuple(
+    f"{against}/{kind}_{name}{end}"
+    for against, kinds in KINDS.items()
+    for kind in kinds
+    for name in MEASURES.values()
+    for end in ENDS
+)
 OTHER = "independent"
 """What stands before the figures of the independent network."""
 
@@ -71,7 +81,11 @@ def heard_point(ground: SearchGround, n_clips: int, epoch: int, end: bool) -> di
 
 
 def heard_figures(point: Mapping[str, Any]) -> dict[str, float]:
-    """Return the mean kernel distances over classes: `real/interpretation_distance` and so on."""
+    """Return mean distances over classes: `real/interpretation_distance`, `real/random_mask_frechet_distance_low` etc.
+
+    Kernel distances are those without a word before them. Ends of intervals are means too, given where all classes that
+    have the distance have its interval.
+    """
     other = {f"{OTHER}/{name}": value for name, value in _means(point["rows"], "judge")}
     return dict(_means(point["rows"], "own")) | other
 
@@ -79,7 +93,10 @@ def heard_figures(point: Mapping[str, Any]) -> dict[str, float]:
 def _means(rows: Sequence[Mapping[str, Any]], network: str) -> Iterator[tuple[str, float]]:
     for against, kinds in KINDS.items():
         for kind in kinds:
-            cells = [((row.get(network) or {}).get(against) or {}).get(kind) for row in rows]
-            values = [cell["kernel"][0] for cell in cells if cell and cell["kernel"][0] is not None]
-            if values:
-                yield f"{against}/{kind}_distance", sum(values) / len(values)
+            cells = [((row.get(network) or {}).get(against) or {}).get(kind) or {} for row in rows]
+            for measure, name in MEASURES.items():
+                known = [cell[measure] for cell in cells if cell.get(measure) and cell[measure][0] is not None]
+                for place, end in enumerate(ENDS):
+                    values = [distance[place] for distance in known]
+                    if values and None not in values:
+                        yield f"{against}/{kind}_{name}{end}", sum(values) / len(values)

@@ -17,7 +17,7 @@ from callbacks.listening_clips import SPLIT, chosen_clips, held_classes
 from interpretability.generation.frechet import frechet_distance
 from interpretability.generation.frechet_uncertainty import bootstrap_band
 from interpretability.generation.judge import RECORDINGS, reduced
-from interpretability.generation.kernel_uncertainty import kernel_band
+from interpretability.generation.kernel_uncertainty import recordings_band
 from interpretability.generation.target import Target
 from interpretability.listening.interpretation import THRESHOLD
 from interpretability.listening.mask_shape import energy_kept
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 BATCH = 8
 """Clips explained at once."""
-LEAST = 3
-"""Clips on either side below which a class is left out: an interval needs three."""
+LEAST = 2
+"""Recordings on either side below which a class is left out: clips of one do not show how far recordings differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def own_parts(
     for number, name in enumerate(module.class_names):
         mine = [index for index in chosen if number in held_classes(clips[index])]
         some, others = halves(mine, [clips[index].group for index in mine], seed)
-        if min(len(some), len(others)) < LEAST:
+        if min(len({clips[index].group for index in side}) for side in (some, others)) < LEAST:
             left_out.append(name)
             continue
         made = sounds_of_class(module, datamodule, some, number, threshold)
@@ -149,10 +149,9 @@ def compared(network: AudioClassifier[Any], made: Sounds, real: Sounds, seed: in
         for side, parts in sides.items()
         for name, sounds in parts.items()
     }
-    recordings = min(len(set(made.recordings)), len(set(real.recordings)))
 
     def distance(part: str, to: str) -> dict[str, Any]:
-        return distances(heard["real", to], heard["made", part], recordings, seed)
+        return distances(heard["real", to], heard["made", part], real.recordings, made.recordings, seed)
 
     masks = ("interpretation", "random_mask")
     to_real = {"floor": distance("whole", "whole")} | {part: distance(part, "whole") for part in masks}
@@ -162,17 +161,20 @@ def compared(network: AudioClassifier[Any], made: Sounds, real: Sounds, seed: in
     return {"real": to_real, "stems": to_stems}
 
 
-def distances(real: Tensor, made: Tensor, recordings: int, seed: int) -> dict[str, Any]:
-    """Return kernel and Fréchet distance of features (n, D) and (m, D) as [value, low, high] (90 %).
+def distances(
+    real: Tensor, made: Tensor, real_recordings: Sequence[str], made_recordings: Sequence[str], seed: int
+) -> dict[str, Any]:
+    """Return kernel and Fréchet distance of features (n, D) and (m, D) as [value, low, high] (90 %, over recordings).
 
-    There is no Fréchet distance of fewer than ten `recordings` on a side.
+    There is no interval of a kernel distance below three recordings on a side, and no Fréchet distance below ten.
     """
-    kernel = kernel_band(real, made)
+    recordings = min(len(set(real_recordings)), len(set(made_recordings)))
+    kernel = recordings_band(real, made, real_recordings, made_recordings)
     found: dict[str, Any] = {"kernel": [_plain(v) for v in (kernel.mean, kernel.low, kernel.high)], "frechet": None}
     if recordings >= RECORDINGS:
         fewer_real, fewer_made = reduced(real.double(), made.double())
         value = float(frechet_distance(fewer_real, fewer_made))
-        boot = bootstrap_band(fewer_real, fewer_made, torch.Generator().manual_seed(seed))
+        boot = bootstrap_band(fewer_real, fewer_made, torch.Generator().manual_seed(seed), groups=made_recordings)
         half = (boot.high - boot.low) / 2
         found["frechet"] = [_plain(v) for v in (value, max(value - half, 0.0), value + half)]
     return found

@@ -15,6 +15,7 @@ KINDS = {
     "real": ("floor", "interpretation", "random_mask"),
     "stems": ("floor", "interpretation", "random_mask", "whole"),
 }
+MEASURES = {"kernel": "kernel distance", "frechet": "Fréchet distance"}
 NAMES = {
     "floor": "floor",
     "interpretation": "interpretation",
@@ -62,23 +63,28 @@ def lead(last: Mapping[str, Any]) -> str:
 
 
 def tables(last: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a table for each network and kind of reference: head, and rows of cells ([value, low, high] or None)."""
+    """Return a table for each network, kind of reference and distance: head, and rows of cells.
+
+    A cell is [value, low, high] or None; a table of Fréchet distances holds the classes of enough recordings.
+    """
     found = []
     for network, heard in (("own", "the explained network"), ("judge", f"{last.get('judge')} (independent)")):
         for against, words in AGAINST.items():
-            rows = [row for row in last["rows"] if (row.get(network) or {}).get(against)]
-            sides = [row[network][against] for row in rows]
-            cells = [[(side.get(kind) or {}).get("kernel") for kind in KINDS[against]] for side in sides]
-            if rows:
-                found.append(
-                    {
-                        "to": words,
-                        "heard": heard,
-                        "heads": [NAMES[kind] for kind in KINDS[against]],
-                        "rows": list(zip(rows, cells, strict=True)),
-                        "means": [_mean([row[i] for row in cells]) for i in range(len(KINDS[against]))],
-                    }
-                )
+            for measure, name in MEASURES.items():
+                rows = [(row, (row.get(network) or {}).get(against) or {}) for row in last["rows"]]
+                cells = [(row, [(side.get(kind) or {}).get(measure) for kind in KINDS[against]]) for row, side in rows]
+                known = [(row, line) for row, line in cells if any(line)]
+                if known:
+                    found.append(
+                        {
+                            "to": words,
+                            "heard": heard,
+                            "measure": name,
+                            "heads": [NAMES[kind] for kind in KINDS[against]],
+                            "rows": known,
+                            "means": [_means([line[i] for _, line in known]) for i in range(len(KINDS[against]))],
+                        }
+                    )
     return found
 
 
@@ -99,6 +105,14 @@ def charts(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _class_mean(point: Mapping[str, Any], against: str, kind: str) -> float | None:
     sides = [((row.get("own") or {}).get(against) or {}).get(kind) or {} for row in point["rows"]]
     return _mean([side.get("kernel") for side in sides])
+
+
+def _means(cells: Sequence[Sequence[float | None] | None]) -> list[float | None]:
+    """Mean of the values, and of the ends of their intervals where all have one."""
+    known = [cell for cell in cells if cell and cell[0] is not None]
+    columns = zip(*known, strict=True)
+    means = [sum(v for v in column if v is not None) / len(known) if None not in column else None for column in columns]
+    return means or [None, None, None]
 
 
 def _mean(cells: Sequence[Sequence[float | None] | None]) -> float | None:

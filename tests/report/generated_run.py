@@ -90,8 +90,12 @@ def generated(folder, epochs=(1, 2, 4, 8), end=True, units=range(4), **more):
         write_point(folder, "end", [record(folder, "end", u, epochs[-1], 0.12 + 0.03 * u, **more) for u in units])
 
 
-def interpretation_row(number, stems=True, judge=True):
-    cell = lambda value: {"kernel": [value, value - 0.04, value + 0.04], "frechet": None}  # noqa: E731
+def interpretation_row(number, stems=True, judge=True, frechet=False):
+    def cell(value):
+        ends = [value, None, None] if frechet and number == 3 else [value, value - 0.04, value + 0.04]
+        wide = [20 * value, 18 * value, 22 * value] if frechet and number < 2 else None
+        return {"kernel": ends, "frechet": wide}
+
     real = {"floor": cell(0.01), "interpretation": cell(0.2), "random_mask": cell(0.45)}
     clean = {"whole": cell(0.3), "interpretation": cell(0.1), "random_mask": cell(0.5), "floor": cell(0.0)}
     heard = {"real": real, "stems": clean if stems else None}
@@ -99,12 +103,12 @@ def interpretation_row(number, stems=True, judge=True):
             "own": heard, "judge": heard if judge else None}  # fmt: skip
 
 
-def interpreted(folder, epochs=(1, 2, 4), stems=True, judge=True):
+def interpreted(folder, epochs=(1, 2, 4), stems=True, judge=True, frechet=False):
     """Write points of interpretations at some epochs and the end."""
     for epoch, end in [*((e, False) for e in epochs), (epochs[-1], True)]:
         point = {"epoch": epoch, "end": end, "split": "validation", "n_clips": 24, "masks": "magnitude",
                  "features": "backbone", "judge": "run twin" if judge else None,
                  "judge_note": "" if judge else "skipped: no independent network is configured",
                  "left_out": [HOSTILE],
-                 "rows": [interpretation_row(u, stems, judge) for u in range(4)]}  # fmt: skip
+                 "rows": [interpretation_row(u, stems, judge, frechet) for u in range(4)]}  # fmt: skip
         save_interpretations(folder, point)

@@ -156,7 +156,23 @@ def test_means_over_classes_stand_beside_their_floors_and_what_is_missing_has_no
     points = load_interpretations(folder)
     only = tables(points[-1])
     assert [table["to"] for table in only] == ["real clips of the class"]
-    assert only[0]["means"] == pytest.approx([0.01, 0.2, 0.45])
+    assert [mean[0] for mean in only[0]["means"]] == pytest.approx([0.01, 0.2, 0.45])
+    assert only[0]["means"][1] == pytest.approx([0.2, 0.16, 0.24])
     drawn = charts(points)
     assert [line["name"] for line in drawn[0]["series"]] == ["floor", "interpretation", "random mask"]
     assert [x for x, _ in drawn[0]["series"][0]["points"]] == [1, 2, 4]
+
+
+def test_frechet_distances_of_interpretations_stand_beside_their_masks_and_floors(folder):
+    interpreted(folder, stems=False, judge=False, frechet=True)
+    generated(folder)
+    kernel, frechet = tables(load_interpretations(folder)[-1])
+    assert (kernel["measure"], len(kernel["rows"])) == ("kernel distance", 4)
+    assert kernel["means"][1] == pytest.approx([0.2, None, None])  # a class of two recordings has no interval
+    assert (frechet["measure"], len(frechet["rows"])) == ("Fréchet distance", 2)  # classes of enough recordings
+    assert frechet["heads"] == ["floor", "interpretation", "random mask"]
+    assert frechet["means"] == [pytest.approx([20 * v, 18 * v, 22 * v]) for v in (0.01, 0.2, 0.45)]
+    text = (build(folder).parent / "generations_interpretations.html").read_text()
+    assert "Fréchet distance to real clips of the class" in text
+    assert "<td>4.00 <small>3.60 to 4.40</small></td>" in text
+    assert "<td>0.20</td>" in text

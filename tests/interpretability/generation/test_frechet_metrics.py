@@ -70,7 +70,7 @@ def test_several_are_merged_one_after_another(new):
     states = new()
     states.merge_state(total.metric_state)
     torch.testing.assert_close(states.compute(), whole, rtol=1e-9, atol=1e-12)
-    with pytest.raises(ValueError, match="to be of|to be an instance|missing|to be present"):
+    with pytest.raises(ValueError, match=r"missing|to be present"):
         total.merge_state({})
 
 
