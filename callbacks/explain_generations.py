@@ -119,7 +119,7 @@ def line_of(found: UnitGenerations) -> str:
         floor = found.floors.frechet
         told = (
             f"Fréchet {score.layer:.3g} (90 % {score.low + score.floor:.3g} to {score.high + score.floor:.3g}; real "
-            f"{floor.low:.3g} to {floor.high:.3g}; not searched {ceiling.layer:.3g})"
+            f"{floor.low:.3g} to {floor.high:.3g}; not searched {ceiling.layer:.3g}{endless(found)})"
         )
     else:
         told = f"kernel distance {score.kernel:.3f} (90 % {score.kernel_low:.3f} to {score.kernel_high:.3f}"
@@ -129,6 +129,13 @@ def line_of(found: UnitGenerations) -> str:
     heard = "" if score.recognised != score.recognised else f", judge recognises {score.recognised:.0%}"
     count = f"n = {score.n} sounds against {found.reference.described}"
     return f"{found.unit.name}, {found.aim}: {told}{heard}; {score.name}; {count}"
+
+
+def endless(found: UnitGenerations) -> str:
+    """Say what the Fréchet distance would be for endless sounds, where it is known."""
+    if found.endless is None:
+        return ""
+    return f"; endless sounds {found.endless.distance:.3g}, R2 {found.endless.r_squared:.2f}"
 
 
 def write_table(path: Path, found: Sequence[UnitGenerations], ground: SearchGround, epoch: int) -> None:
@@ -144,8 +151,9 @@ def write_table(path: Path, found: Sequence[UnitGenerations], ground: SearchGrou
         facts |= {"prior": record["prior"]["name"], "reference_n": record["reference"]["n"]}
         facts |= {"reference_recordings": record["reference"]["recordings"]}
         lanes = [{**lane, "chosen": i == record["chosen"]} for i, lane in enumerate(record["lanes"])]
+        lanes[record["chosen"]]["frechet_infinity"] = (record["endless"] or [None])[0]
         rows += [facts | lane for lane in [*lanes, {**record["ceiling"], "chosen": False}]]
-    columns = list(rows[0])
+    columns = list(dict.fromkeys([*rows[0], "frechet_infinity"]))
     table: list[list[Any]] = [columns, *([row.get(name) for name in columns] for row in rows)]
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([["" if v is None else v for v in line] for line in table])

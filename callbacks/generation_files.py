@@ -100,6 +100,7 @@ def record_of(found: UnitGenerations, ground: SearchGround, epoch: int) -> dict[
         "by": found.by,
         "reason": found.choice.reason,
         "floor": {"kernel": _band(found.floors.kernel), "frechet": _band(found.floors.frechet)},
+        "endless": None if found.endless is None else [_plain(value) for value in found.endless],
         "ceiling": score_of(found.ceiling) | {"share_of_way": _plain(found.share_of_way(found.ceiling))},
         "lanes": [
             score_of(score, lanes[score.name]) | {"share_of_way": _plain(found.share_of_way(score))}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from callbacks.generation_units import Unit
+from interpretability.generation.frechet_uncertainty import Extrapolation
 from interpretability.generation.judge import Floors
 from interpretability.generation.lane_scores import LaneScore
 from interpretability.generation.lanes import Lane
@@ -32,6 +33,8 @@ class UnitGenerations:
         scores: of all settings, each a lane after some steps.
         ceiling: of the latents that the search began with.
         floors: distances of as many real excerpts to other real ones.
+        endless: Fréchet distance of the chosen setting for endless sounds (FID-infinity), on a line through those of
+            fewer; None after a refresh, and for fewer than ten sounds or recordings.
         by: the distance that chose: frechet, or kernel where there are too few recordings for it.
         choice: the setting whose sounds explain the unit best, and why.
         lane: the setting as such.
@@ -54,6 +57,7 @@ class UnitGenerations:
     scores: tuple[LaneScore, ...]
     ceiling: LaneScore
     floors: Floors
+    endless: Extrapolation | None
     by: By
     choice: Choice
     lane: Lane

@@ -124,6 +124,7 @@ def search_unit(
         scores=scores,
         ceiling=_known(judge.ceiling(drawn), unit),
         floors=judge.floors(settings.latents if warm is None else len(warm.latent)),
+        endless=judge.endless(chosen) if warm is None else None,
         by=by,
         choice=choice,
         lane=chosen.lane,

@@ -49,6 +49,7 @@ class Row(NamedTuple):
     n: int
     recordings: int
     distance: Distance
+    endless: float | None
     marks: Mapping[str, float]
     recognised: float | None
     recognised_unsearched: float | None
@@ -210,6 +211,7 @@ def _row(unit: Record, d: Distance, low: float, top: float, number: int) -> Row:
         n=unit["reference"]["n"],
         recordings=unit["reference"]["recordings"],
         distance=d,
+        endless=(unit.get("endless") or [None])[0],
         marks={name: _share(value, low, top) for name, value in marks.items() if value is not None},
         recognised=chosen_lane(unit).get("recognised"),
         recognised_unsearched=unit["ceiling"].get("recognised"),

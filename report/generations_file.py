@@ -11,6 +11,7 @@ A file is one point of the training, written by `callbacks.generation_files`, a 
     reference: {n, recordings, split, low, median, high: activation of the real excerpts, left_out: clips too short}
     by: "frechet" or "kernel", the distance that chose; reason: of the choice, in words
     floor: {kernel: [low, mean, high], frechet: the same or null}, distances of real excerpts to real ones
+    endless: [value, R2] of the chosen lane's Fréchet distance extrapolated to endless sounds, or null
     ceiling: a lane of latents that were drawn and not searched
     lanes: one for each setting: the fields of `interpretability.generation.lane_scores.LaneScore`, and lr, weight,
         transform; null is what could not be measured

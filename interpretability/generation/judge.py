@@ -11,7 +11,13 @@ from configs.errors import InputError
 from interpretability.generation.density_coverage import density_coverage
 from interpretability.generation.feature_moments import as_rows
 from interpretability.generation.frechet import frechet_distance, gaps
-from interpretability.generation.frechet_uncertainty import Band, bootstrap_band, floor_band
+from interpretability.generation.frechet_uncertainty import (
+    Band,
+    Extrapolation,
+    bootstrap_band,
+    floor_band,
+    frechet_infinity,
+)
 from interpretability.generation.kernel_distance import kernel_distance, median_distance
 from interpretability.generation.kernel_uncertainty import kernel_band
 from interpretability.generation.lane_scores import NORMAL, LaneScore
@@ -27,6 +33,8 @@ PRINCIPAL = 16
 mostly bias."""
 RECORDINGS = 10
 """Recordings of a reference below which there is no Fréchet distance of features; the kernel distance stands alone."""
+LINE = 10
+"""Sounds below which their distance is not extrapolated to endless ones."""
 UNKNOWN = float("nan")
 
 
@@ -144,6 +152,14 @@ class Judge:
         far = functools.partial(kernel_distance, unit=median_distance(self.features))
         kernel = floor_band(self.features, n, random, self.reference.recordings, distance=far)
         return Floors(kernel, None if self.reference.n_recordings < RECORDINGS else self._frechet_floor(n))
+
+    def endless(self, snapshot: Snapshot) -> Extrapolation | None:
+        """Return what the Fréchet distance of a setting would be for endless sounds; None for too few as it is."""
+        if self.reference.n_recordings < RECORDINGS or len(snapshot.latent) < LINE:
+            return None
+        features = self.listener.hears(self.decoded(snapshot.latent))[1]
+        real, made = reduced(self.features, as_rows(features))
+        return frechet_infinity(real, made, torch.Generator().manual_seed(self.seed))
 
     def _frechet(self, real: Tensor, made: Tensor) -> tuple[float, float, float]:
         """Distance, floor, and half the width of the interval; NaN for too few recordings."""

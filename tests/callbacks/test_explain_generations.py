@@ -43,6 +43,7 @@ def test_the_command_line(run, capsys):
     assert len(rows) == 2 * (2 + 1)  # two snapshots, and what was not searched
     assert sum(row["chosen"] == "True" for row in rows) == 2
     assert all(row["reference_n"].isdigit() for row in rows)
+    assert not any(row["frechet_infinity"] for row in rows)  # of three sounds
     assert (run / "generations" / "features.pt").is_file()
     assert explain(run) == 2
     assert "overwrite=true" in capsys.readouterr().err

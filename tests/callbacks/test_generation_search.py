@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from callbacks.benchmark_clips import data_of
+from callbacks.explain_generations import endless
 from callbacks.generation_excerpts import BATCH, excerpt_starts, training_excerpts
-from callbacks.generation_files import point_name, write_generations
+from callbacks.generation_files import point_name, record_of, write_generations
 from callbacks.generation_search import prepare_search, refreshed, search_units
 from callbacks.generation_units import units_of
 from configs.errors import InputError
@@ -163,6 +164,18 @@ def test_many_recordings_have_a_frechet_distance(ground):
     assert found.choice.score.layer > 0
     assert found.floors.frechet.low <= found.floors.frechet.mean <= found.floors.frechet.high
     assert found.ceiling.step == 0
+
+
+def test_the_distance_of_endless_sounds_stands_beside_that_of_the_chosen_setting(ground):
+    few = search_units(ground, ["bottleneck:1"], share=0.8)[0]
+    assert few.endless is None  # of four sounds no line can be drawn
+    changes = {"share": 0.8, "latents": 10}
+    found = search_units(ground, ["bottleneck:1"], **changes)[0]
+    assert found.endless.distance < found.choice.score.layer
+    assert found.endless.r_squared <= 1
+    assert record_of(found, ground, 1)["endless"] == pytest.approx(list(found.endless), rel=1e-5)
+    assert endless(found) == f"; endless sounds {found.endless.distance:.3g}, R2 {found.endless.r_squared:.2f}"
+    assert search_units(ground, ["bottleneck:1"], {found.key: refreshed(found)}, **changes)[0].endless is None
 
 
 @pytest.mark.parametrize("aim", ["minimise", "reach"])

@@ -67,6 +67,7 @@ def record(folder, point, number, epoch, kernel, n_sounds=3, n_lanes=3, frechet=
         "by": "kernel" if frechet is None else "frechet",
         "reason": "3 of 3 settings lie in the range of real excerpts",
         "floor": {"kernel": [-0.02, 0.0, 0.04], "frechet": None if frechet is None else [1.0, 2.0, 3.0]},
+        "endless": None if frechet is None else [0.8 * frechet, 0.9],
         "ceiling": lane("spectral, not searched", 0, 0.6, None if frechet is None else 14.0, judged,
                         recognised=0.1 if judged else None, median=-1.0),
         "lanes": [best, *others], "chosen": 0, "trace": [],

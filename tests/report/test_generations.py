@@ -66,6 +66,8 @@ def test_frechet_distances_are_shown_where_all_units_have_one_with_the_floor_add
     # low and high of a lane are of the distance above its floor of 2: 3 and 5
     assert (distance.value, distance.low, distance.high, distance.ceiling) == (6.0, 5.0, 7.0, 14.0)
     assert distance.floor == (1.0, 2.0, 3.0)
+    assert context["rows"][0].endless == pytest.approx(4.8)
+    assert "endless sounds 4.80" in (build(folder).parent / "generations.html").read_text()
     write_point(folder, "end", [record(folder, "end", u, 8, 0.1, frechet=None if u else 6.0) for u in range(4)])
     assert generations_context(read_run(folder))["distance"] == "kernel distance"
 
