@@ -41,7 +41,7 @@ def floor_band(
 
     Excerpts drawn from a few recordings differ from each other by less, or by more, than new ones do. How much is
     measured by drawing from each draw once more, and the band is moved by it (iterated bootstrap, Hall and Martin
-    1988). Below 25 recordings it is rather too wide than too narrow.
+    1988). Of few recordings, below about 60, the band is rather too wide than too narrow.
 
     Args:
         reference: features (n, D) or (n,).

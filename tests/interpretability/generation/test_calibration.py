@@ -56,9 +56,8 @@ def test_kernel_floor_of_few_recordings():
 @pytest.mark.parametrize("wide", [24, 64])
 @pytest.mark.parametrize(("n", "each"), [(RECORDINGS, 3), (12, 3), (20, 3), (25, 2), (25, 1), (40, 1)])
 def test_floors_of_few_recordings_hold_what_they_say(n, each, wide):
-    """Below 25 recordings bands are rather too wide than too narrow."""
-    share = share_inside("frechet", n, each, wide, 200, 100)
-    assert 0.85 <= share <= (0.99 if n < 40 else 0.97)
+    """Bands of few recordings are rather too wide than too narrow."""
+    assert share_inside("frechet", n, each, wide, 100, 100) >= 0.85
 
 
 @pytest.mark.slow
