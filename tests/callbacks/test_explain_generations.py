@@ -106,8 +106,8 @@ def test_clips_shorter_than_an_excerpt_are_counted_and_said(run, capsys, monkeyp
 
     whole = AudioDataModule.batch
 
-    def shortened(self, split, indices):
-        batch = whole(self, split, indices)
+    def shortened(self, split, indices, **more):
+        batch = whole(self, split, indices, **more)
         lengths = [5000 if index % 4 else int(n) for index, n in zip(indices, batch.length.tolist(), strict=True)]
         return dataclasses.replace(batch, length=torch.tensor(lengths))
 
