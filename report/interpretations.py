@@ -58,7 +58,7 @@ def lead(last: Mapping[str, Any]) -> str:
     return (
         f"How near the interpretations of {last['n_clips']} {last['split']} clips come to real clips of the class that "
         "were not interpreted. A mask that isolates its class well moves away from real mixtures: where the clean "
-        "sources are known, the second table shows that it moves towards them."
+        "sources are known, distances to these show that it moves towards them."
     )
 
 
