@@ -15,6 +15,7 @@ from callbacks.explanation_fid_media import entries_of
 from callbacks.explanation_fid_point import Figures, Kept, figures_of, kept_of, refresh, score_names, search_all
 from callbacks.generation_files import point_name, write_generations
 from callbacks.generation_ground import SearchGround, checked_units, search_basis, with_prior
+from callbacks.generation_pictures import run_scale
 from callbacks.generation_reference import check_references
 from callbacks.instrument import Instrument
 from callbacks.listening_clips import data_of
@@ -141,7 +142,8 @@ class ExplanationFid(Instrument[None]):
             found, skipped = refresh(ground, self.searched, self.settings, self.kept)
             self.tell(skipped, bool(found))
             write_generations(self.run_folder, point_name(epoch), found, one_sound(ground), epoch)
-            log_pictures(trainer, entries_of(found, ground, f"epoch {epoch}"))
+            scale = run_scale(self.run_folder, ground)
+            log_pictures(trainer, entries_of(found, ground, f"epoch {epoch}", scale))
             kept = kept_of(found, self.kept)
             figures = figures_of(found, self.judged) | self.heard(ground, self.settings.interpreted, epoch)
             return figures, {key: one.plain() for key, one in kept.items()}
@@ -162,7 +164,7 @@ class ExplanationFid(Instrument[None]):
             found, skipped = search_all(ground, self.units)
             self.tell(skipped, bool(found))
             write_generations(self.run_folder, END, found, ground, epoch)
-            log_pictures(trainer, entries_of(found, ground, END))
+            log_pictures(trainer, entries_of(found, ground, END, run_scale(self.run_folder, ground)))
             return figures_of(found, self.judged) | self.heard(ground, self.settings.end_interpreted, epoch, end=True)
 
         figures = shards.together(lambda: shards.from_first(work))

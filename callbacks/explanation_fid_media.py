@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from callbacks.generation_files import at_full_scale, panel_scale
+from callbacks.generation_files import at_full_scale
 from callbacks.generation_ground import SearchGround
 from callbacks.generation_result import UnitGenerations
 from callbacks.listening_media import Entries
@@ -28,8 +28,10 @@ LANES = (
 )
 
 
-def entries_of(found: Sequence[UnitGenerations], ground: SearchGround, point: str) -> Entries:
-    """Entries of one point; not made where Weights & Biases is off."""
+def entries_of(
+    found: Sequence[UnitGenerations], ground: SearchGround, point: str, scale: tuple[float, float]
+) -> Entries:
+    """Entries of one point, pictures on the `scale` of the run; not made where Weights & Biases is off."""
 
     def entries(wandb: Any) -> dict[str, Any]:  # noqa: ANN401 - the module
         sounds = [[point, *sound_row(wandb, one, ground)] for one in found]
@@ -38,11 +40,10 @@ def entries_of(found: Sequence[UnitGenerations], ground: SearchGround, point: st
             "explanation_fid/sounds": wandb.Table(columns=list(SOUNDS), data=sounds),
             "explanation_fid/lanes": wandb.Table(columns=list(LANES), data=lanes),
         }
-        if ground.network.sound.kind == "features":
-            low, high = scale = panel_scale(ground)
-            for one in found:
-                caption = f"{one.unit.name}: not searched, generated, nearest real excerpt; {low:.2g} to {high:.2g}"
-                made[f"explanation_fid/panel/{one.key}"] = wandb.Image(panels(one, ground, scale), caption=caption)
+        range_ = f"{scale[0]:.2g} to {scale[1]:.2g} in units of {ground.network.drawn_unit}"
+        for one in found:
+            caption = f"{one.unit.name}: not searched, generated, nearest real excerpt; {range_}"
+            made[f"explanation_fid/panel/{one.key}"] = wandb.Image(panels(one, ground, scale), caption=caption)
         return made
 
     return entries
@@ -79,7 +80,8 @@ def panels(one: UnitGenerations, ground: SearchGround, scale: tuple[float, float
     low, high = scale
     shades = matplotlib.colormaps["magma"]
     parts: list[Picture] = []
-    for features in (one.start_features[0], one.features[0], ground.excerpts.inputs[int(one.nearest[0])]):
+    for excerpt in (one.start_features[0], one.features[0], ground.excerpts.inputs[int(one.nearest[0])]):
+        features = ground.network.drawn(excerpt[None]).cpu()
         image = features.reshape(-1, *features.shape[-2:])[0].float().numpy()[::-1]
         drawn: Picture = shades(np.clip((image - low) / (high - low), 0, 1), bytes=True)[..., :3]
         drawn = np.repeat(np.repeat(drawn, 2, axis=0), 2, axis=1)

@@ -1,10 +1,8 @@
 """What searches leave in the run folder: `generations/epoch_0004.jsonl`, a unit on each line, and the sounds.
 
-The format is that of `report.generations_file`, which reads them. All panels of a run have one scale, that of its
-held-out excerpts.
+The format is that of `report.generations_file`, which reads them. All panels of a run have one scale.
 """
 
-import base64
 import dataclasses
 import json
 import math
@@ -17,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from callbacks.generation_pictures import panel, run_scale
 from callbacks.generation_search import SearchGround, UnitGenerations
 from callbacks.listening_clips import SPLIT
 from callbacks.media import write_wav
@@ -24,12 +23,10 @@ from interpretability.generation.frechet_uncertainty import Band
 from interpretability.generation.lane_scores import LaneScore
 from interpretability.generation.lanes import Lane
 from report.array_file import file_name
-from report.generations_file import FOLDER, VERSION
+from report.generations_file import FOLDER, VERSION, files_of, nearest_of
 from report.run_folder import replace_file
 
 SOUNDS = f"media/{FOLDER}"
-STRONGEST = 255
-"""Value of a panel where its features reach the top of the scale."""
 
 
 def point_name(epoch: int) -> str:
@@ -41,6 +38,8 @@ def write_generations(
     folder: Path, name: str, found: Sequence[UnitGenerations], ground: SearchGround, epoch: int
 ) -> Path:
     """Write `generations/NAME.jsonl` and the sounds of the chosen settings; return the path of the former.
+
+    Sounds of an earlier point of this name that nothing plays any more are removed.
 
     Args:
         folder: run folder.
@@ -54,14 +53,36 @@ def write_generations(
     """
     path = folder / FOLDER / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    scale = panel_scale(ground)
+    scale = run_scale(folder, ground)
+    before = sounds_of(path)
     lines = []
     for unit in found:
         record = record_of(unit, ground, epoch) | {"scale": [_plain(v) for v in scale]}
         record["examples"] = _examples(folder, name, unit, ground, scale)
         lines.append(json.dumps(record, separators=(",", ":"), allow_nan=False))
     replace_file(path, "".join(f"{line}\n" for line in lines).encode())
+    remove_stale(folder, name, before)
     return path
+
+
+def sounds_of(path: Path) -> set[str]:
+    """Return the sounds, real ones as well, that a point plays; none of a file that is not there or damaged."""
+    try:
+        units = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        examples = [example for unit in units for example in unit["examples"]]
+        return {*files_of(examples), *files_of(nearest_of(examples))}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+
+
+def remove_stale(folder: Path, name: str, before: set[str]) -> None:
+    """Remove sounds that were written for an earlier point of this name, or that it alone played."""
+    own = {path.name for path in (folder / SOUNDS).glob(f"{name}_*.wav")}
+    stale = {file for file in own | before if file == Path(file).name} - sounds_of(folder / FOLDER / f"{name}.jsonl")
+    if stale - own:  # real excerpts belong to all points
+        stale -= {file for path in (folder / FOLDER).glob("*.jsonl") for file in sounds_of(path)}
+    for file in stale:
+        (folder / SOUNDS / file).unlink(missing_ok=True)
 
 
 def record_of(found: UnitGenerations, ground: SearchGround, epoch: int) -> dict[str, Any]:
@@ -86,7 +107,7 @@ def record_of(found: UnitGenerations, ground: SearchGround, epoch: int) -> dict[
         "seconds": _plain(ground.network.n_samples / found.sample_rate),
         "work": found.search.latent_steps,
         "search_seconds": _plain(found.seconds),
-        "scale_unit": ground.network.sound.unit,
+        "scale_unit": ground.network.drawn_unit,
         "reference": {
             "n": reference.n,
             "recordings": reference.n_recordings,
@@ -115,22 +136,6 @@ def score_of(score: LaneScore, lane: Lane | None = None) -> dict[str, Any]:
     """Return a score and its setting as plain data."""
     plain = {key: _plain(value) for key, value in dataclasses.asdict(score).items()}
     return plain if lane is None else plain | dataclasses.asdict(lane)
-
-
-def panel_scale(ground: SearchGround) -> tuple[float, float]:
-    """Return the values that are drawn darkest and brightest: the 1 % and 99.9 % quantiles of held-out excerpts."""
-    values = ground.excerpts.inputs.flatten()
-    thinned = values[:: max(1, len(values) // 1_000_000)].float()
-    low, high = thinned.quantile(torch.tensor([0.01, 0.999])).tolist()
-    return low, max(high, low + 1e-6)
-
-
-def panel(features: Tensor, scale: tuple[float, float]) -> dict[str, Any]:
-    """Return features (..., M, T) as whole numbers, the lowest band first."""
-    image = features.reshape(-1, *features.shape[-2:])[0]
-    whole = ((image - scale[0]) / (scale[1] - scale[0])).clamp(0, 1).mul(STRONGEST).round().to(torch.uint8)
-    values = base64.b64encode(whole.contiguous().numpy().tobytes()).decode("ascii")
-    return {"bands": image.shape[0], "frames": image.shape[1], "values": values}
 
 
 def quantiles(activation: Tensor) -> tuple[float, float, float]:
@@ -188,8 +193,8 @@ def _nearest(
     }
 
 
-def _panel(features: Tensor, ground: SearchGround, scale: tuple[float, float]) -> dict[str, Any] | None:
-    return panel(features, scale) if ground.network.sound.kind == "features" else None
+def _panel(excerpt: Tensor, ground: SearchGround, scale: tuple[float, float]) -> dict[str, Any]:
+    return panel(ground.network.drawn(excerpt[None]).cpu(), scale)
 
 
 def _traces(found: UnitGenerations) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from interpretability.generation.vocoding import Vocoder, mel_griffin_lim
 from interpretability.layers.capture import find_layer
 from models.backbones import Backbone
 from models.classifier import Analysis, AudioClassifier
+from models.front_end import log_mel_front_end
 from models.frozen_classifier import FrozenClassifier
 from models.post_hoc import PostHocInterpreter
 
@@ -35,6 +36,8 @@ class Network:
         features: the layer in whose features sounds are compared.
         n_samples: length of an excerpt.
         encode: waveforms (B, n_samples) to excerpts.
+        drawn: excerpts (B, *sound.shape) to the features (B, 1, M, T) that pictures of them show, in `drawn_unit`.
+        drawn_unit: of these.
     """
 
     module: AudioClassifier[Any]
@@ -43,6 +46,8 @@ class Network:
     features: Target
     n_samples: int
     encode: Callable[[Tensor], Tensor]
+    drawn: Callable[[Tensor], Tensor]
+    drawn_unit: str
 
     def listener(self, target: Target) -> Listener:
         """Return the network as a listener for a unit."""
@@ -113,15 +118,27 @@ def network_of(
         with torch.no_grad():
             return module.analyse(waveform.to(module.device)).features
 
-    target = _features_of(module, features)
+    target, unit = _features_of(module, features), "ln" if config.features == "ln_mel" else UNIT
     if chosen == "waveform":
         sound = Sound((n_samples,), config.sample_rate, "waveform", "full scale")
-        return Network(module, sound, _decision_on_waveform(module), target, n_samples, lambda waveform: waveform)
-    n_frames = 1 + n_samples // config.hop_length
-    sound = Sound(
-        (1, config.n_mels, n_frames), config.sample_rate, "features", "ln" if config.features == "ln_mel" else UNIT
+        drawn = encode if config.features != "waveform" else _log_mel(module)
+        run = _decision_on_waveform(module)
+        return Network(module, sound, run, target, n_samples, lambda waveform: waveform, drawn, unit)
+    sound = Sound((1, config.n_mels, 1 + n_samples // config.hop_length), config.sample_rate, "features", unit)
+    return Network(
+        module, sound, _decision_on_features(module), target, n_samples, encode, lambda features: features, unit
     )
-    return Network(module, sound, _decision_on_features(module), target, n_samples, encode)
+
+
+def _log_mel(module: AudioClassifier[Any]) -> Callable[[Tensor], Tensor]:
+    """Return what shows excerpts (B, N) to people where the network itself sees samples."""
+    front_end = log_mel_front_end(module.front_end.config)
+
+    def drawn(waveform: Tensor) -> Tensor:
+        with torch.no_grad():
+            return front_end.features(front_end.stft(front_end.normalize(waveform.cpu().float())))
+
+    return drawn
 
 
 def _features_of(module: AudioClassifier[Any], layer: str | None) -> Target:

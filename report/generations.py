@@ -9,7 +9,7 @@ import numpy as np
 
 from configs.errors import InputError
 from report.embed import pcm, script_file
-from report.generations_data import Distance, chosen_lane, distance_of, unit_data
+from report.generations_data import Distance, chosen_lane, distance_of, setting_of, setting_text, unit_data
 from report.generations_file import (
     MEDIA,
     GenerationPoint,
@@ -36,12 +36,16 @@ NAMES = {"kernel": "kernel distance", "frechet": "Fréchet distance"}
 
 
 class Row(NamedTuple):
-    """One unit of the list; shares are places on the common scale of distances, in percent."""
+    """One unit of the list; shares are places on the common scale of distances, in percent.
+
+    `other` names prior and length where they are not those of the first unit.
+    """
 
     key: str
     name: str
     place: str
     aim: str
+    other: str
     example: Mapping[str, Any]
     picture: str | None
     nearest: Mapping[str, Any]
@@ -73,7 +77,7 @@ def generations_context(run: RunContents) -> dict[str, Any] | None:
     return {
         "problem": "",
         "points": points,
-        "rows": [_row(unit, d, low, top, i) for i, (unit, d) in enumerate(zip(last, found, strict=True))],
+        "rows": [_row(unit, d, low, top, i, first) for i, (unit, d) in enumerate(zip(last, found, strict=True))],
         "zero": _share(0.0, low, top),
         "ends": (low, top),
         "distance": NAMES[by],
@@ -194,7 +198,7 @@ def slaney(hz: float) -> float:
     return hz * 3 / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000) / math.log(6.4)
 
 
-def _row(unit: Record, d: Distance, low: float, top: float, number: int) -> Row:
+def _row(unit: Record, d: Distance, low: float, top: float, number: int, first: Record) -> Row:
     example: Mapping[str, Any] = unit["examples"][0] if unit["examples"] else {}
     nearest: Mapping[str, Any] = example.get("nearest") or {}
     marks = {"value": d.value, "low": d.low, "high": d.high, "ceiling": d.ceiling}
@@ -204,6 +208,7 @@ def _row(unit: Record, d: Distance, low: float, top: float, number: int) -> Row:
         name=str(unit["name"]),
         place="" if unit["layer"] == OUTPUT else str(unit["layer"]),
         aim=WORDS.get(str(unit["aim"]), str(unit["aim"])),
+        other="" if setting_of(unit) == setting_of(first) else setting_text(unit),
         example=example,
         picture=f"{PANELS}/{number}.png" if example.get("panel") else None,
         nearest=nearest,

@@ -47,31 +47,70 @@ def distance_of(unit: Record, by: str) -> Distance:
     return Distance(value, low + base, high + base, tuple(floor) or (base, base, base), ceiling.get("layer"))
 
 
+class Film(NamedTuple):
+    """Points of one unit that can be compared: those of the prior and length that most of them have.
+
+    `left_out` says in words what the others are, each in one phrase.
+    """
+
+    records: Sequence[tuple[GenerationPoint, Record]]
+    left_out: Sequence[str]
+
+
+def film_of(records: Sequence[tuple[GenerationPoint, Record]]) -> Film:
+    """Return the points of a unit that make its film; of two settings with as many points, the later one's."""
+    settings = [setting_of(unit) for _, unit in records]
+    most = max(reversed(settings), key=settings.count)
+    others: dict[str, list[str]] = {}
+    for (point, unit), setting in zip(records, settings, strict=True):
+        if setting != most:
+            others.setdefault(setting_text(unit), []).append("end" if point.end else f"epoch {point.epoch}")
+    told = [f"{', '.join(names)}: {text}" for text, names in others.items()]
+    return Film([pair for pair, setting in zip(records, settings, strict=True) if setting == most], told)
+
+
+def setting_of(unit: Record) -> tuple[Any, ...]:
+    """Return what sounds of two points have in common if they can be compared: prior and length."""
+    prior = unit["prior"]
+    # The note of one without training counts the excerpts that it was made of, which may differ.
+    return prior.get("name"), prior.get("note") if prior.get("trained") else "", unit.get("seconds")
+
+
+def setting_text(unit: Record) -> str:
+    """Return prior and length in words."""
+    note = str(unit["prior"].get("note") or unit["prior"].get("name"))
+    return note if unit.get("seconds") is None else f"{unit['seconds']:.3g} s, {note}"
+
+
 def unit_data(
     records: Sequence[tuple[GenerationPoint, Record]],
     ticks: Sequence[tuple[str, float]] = (),
     scale: tuple[str, str, str] = ("", "", ""),
 ) -> dict[str, Any]:
-    """Return one unit over all points, first to last: its film, its curves, and all that is known of the last one.
+    """Return one unit over its points, first to last: its film, its curves, and all that is known of the last one.
+
+    The film and the curves leave out points of another prior or length than most have.
 
     Args:
         records: of the unit, with their points.
         ticks: names of frequencies and their height on a panel.
         scale: lowest and highest value of the panels, and their unit.
     """
-    last = records[-1][1]
+    last, film = records[-1][1], film_of(records)
     facts = ("layer", "unit", "name", "aim", "prior", "reference", "reason", "vocoding", "judge", "judge_note")
     more = ("sample_rate", "seconds", "work", "search")
     return {
         **{name: last.get(name) for name in (*facts, *more)},
-        "by": "kernel" if distance_of(last, "frechet").value is None else "frechet",
+        "by": (by := "kernel" if distance_of(last, "frechet").value is None else "frechet"),
+        "distance": _drawn(distance_of(last, by)),
         "ticks": [list(tick) for tick in ticks],
         "scale": list(scale),
         "chosen": last["chosen"],
         "lanes": [_lane(lane) for lane in last["lanes"]],
         "ceiling": _lane(last["ceiling"]),
         "examples": last["examples"],
-        "points": [_frame(point, unit) for point, unit in records],
+        "points": [_frame(point, unit) for point, unit in film.records],
+        "left_out": list(film.left_out),
     }
 
 

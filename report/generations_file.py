@@ -7,7 +7,7 @@ A file is one point of the training, written by `callbacks.generation_files`, a 
     prior: {name, trained: whether a generator was trained, note: what it is}; vocoding: how sound was made
     judge: name of the independent network, or null; judge_note: why there is none
     sample_rate in Hz, seconds of an excerpt, work in latent-steps
-    scale: [lowest, highest] value of all panels, scale_unit: of these
+    scale: [lowest, highest] value of all panels, the same for all points of a run; scale_unit: of these
     reference: {n, recordings, split, low, median, high: activation of the real excerpts, left_out: clips too short}
     by: "frechet" or "kernel", the distance that chose; reason: of the choice, in words
     floor: {kernel: [low, mean, high], frechet: the same or null}, distances of real excerpts to real ones
@@ -19,7 +19,7 @@ A file is one point of the training, written by `callbacks.generation_files`, a 
         {file: wav in media/generations or null, seed, activation, panel, nearest}
         nearest: the reference excerpt nearest in the features: {file, clip, start in seconds, activation, panel}
         panel: {bands, frames, values: base64 of uint8 (bands x frames), lowest band first, 255 is the top of `scale`},
-        or null for sounds that are not made from features
+        or null where there is no picture
 
 Numbers that are not finite are null.
 """
@@ -62,11 +62,14 @@ def load_points(folder: Path) -> list[GenerationPoint]:
     Raises:
         InputError: A file is damaged or of another version.
     """
-    paths = sorted((folder / FOLDER).glob("epoch_[0-9]*.jsonl"))
-    end = folder / FOLDER / f"{END}.jsonl"
-    paths += [end] if end.is_file() else []
-    points = [_load(path, path.stat().st_mtime_ns) for path in paths]
+    points = [_load(path, path.stat().st_mtime_ns) for path in paths_of(folder)]
     return [point for point in points if point.units]
+
+
+def paths_of(folder: Path) -> list[Path]:
+    """Return the files of the points of a run, first to last, the end after all others."""
+    end = folder / FOLDER / f"{END}.jsonl"
+    return [*sorted((folder / FOLDER).glob("epoch_[0-9]*.jsonl")), *([end] if end.is_file() else [])]
 
 
 @functools.lru_cache(maxsize=128)  # pages and their data ask for the same files

@@ -32,7 +32,7 @@ def untrained_run(tmp_path: Path) -> Callable[..., Path]:
         from models.checkpoint_file import CHECKPOINT_FORMAT
 
         small = {"data.seconds": 1, "front_end.n_mels": 32, "backbone.width": 4, "model.n_components": 8}
-        if settings.get("model.name") in ("black_box", "lmac"):
+        if settings.get("model.name") in ("black_box", "lmac", "wavegan"):
             del small["model.n_components"]
         if "backbone.name" in settings:
             del small["backbone.width"]

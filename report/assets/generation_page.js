@@ -37,7 +37,7 @@
 
   // Two sentences: how near it comes, and to what.
   function facts(unit) {
-    const { value, low, high, floor, ceiling } = unit.points[unit.points.length - 1][unit.by];
+    const { value, low, high, floor, ceiling } = unit.distance;
     const real = floor.length ? `, real excerpts among themselves ${number(floor[1])}` : "";
     const who = unit.aim === "minimise" ? "leave it coldest" : "excite it";
     const said = [
@@ -61,7 +61,9 @@
   function sections(unit) {
     const parts = [];
     if (unit.examples.length) parts.push(section("What it asks for, and the nearest real excerpts", pairs(unit), scale(unit)));
-    if (unit.points.length > 1) parts.push(section("How it formed in the training", ...soundglass.film(unit), legend()));
+    const film = unit.points.length > 1 ? [...soundglass.film(unit), legend()] : [];
+    const content = [...film, ...leftOut(unit)];
+    if (content.length) parts.push(section("How it formed in the training", ...content));
     parts.push(section("Settings tried", lanes(unit)));
     parts.push(details(unit));
     return parts;
@@ -91,6 +93,13 @@
     const [low, high, name] = unit.scale;
     const ramp = el("p", { class: "level-scale" }, low, el("span", { class: "ramp" }), `${high} ${name}`);
     return el("div", { class: "scale-line" }, el("p", { class: "hint" }, `Sound: ${unit.vocoding || "as it is"}.`), ramp);
+  }
+
+  // Points of another prior or length, which stand for nothing beside the others.
+  function leftOut(unit) {
+    const many = unit.left_out.length > 1 || unit.left_out.some((one) => one.split(":")[0].includes(","));
+    const said = `Left out, as ${many ? "they have" : "it has"} another prior or length: `;
+    return unit.left_out.length ? [el("p", { class: "hint" }, said, bdi(unit.left_out.join("; ")), ".")] : [];
   }
 
   function legend() {

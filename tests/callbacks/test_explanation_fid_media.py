@@ -6,7 +6,7 @@ import numpy as np
 
 from callbacks.explanation_fid_media import LANES, SOUNDS, entries_of, panels
 from callbacks.explanation_fid_point import refresh
-from callbacks.generation_files import panel_scale
+from callbacks.generation_pictures import panel_scale
 from callbacks.generation_search import prepare_search
 from configs.explanation_fid_schema import ExplanationFidConfig
 from configs.generation_schema import GenerationConfig
@@ -23,7 +23,7 @@ def test_tables_and_pictures_of_a_point(loaded):  # noqa: F811
         Audio=lambda samples, sample_rate: ("audio", samples, sample_rate),
         Image=lambda picture, caption: ("image", picture, caption),
     )
-    made = entries_of(found, ground, "epoch 1")(wandb)
+    made = entries_of(found, ground, "epoch 1", panel_scale(ground))(wandb)
     columns, rows = made["explanation_fid/sounds"]
     assert columns == list(SOUNDS)
     assert [len(row) for row in rows] == [len(SOUNDS)] * 2

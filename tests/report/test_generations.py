@@ -7,7 +7,7 @@ import pytest
 from configs.errors import InputError
 from report.build import build
 from report.generations import band_ticks, generations_context, latest, lead, slaney
-from report.generations_data import distance_of, unit_data
+from report.generations_data import distance_of, film_of, unit_data
 from report.generations_file import load_points
 from report.interpretations import charts, tables
 from report.interpretations_file import load_interpretations, save_interpretations
@@ -82,6 +82,54 @@ def test_what_was_not_measured_is_left_out_and_not_zero(folder):
     text = (build(folder).parent / "generations.html").read_text()
     assert "the independent network hears it" not in text
     assert "skipped: no independent network is configured (independent=RUN)" in text
+
+
+def other_end(folder, units=(1,), **more):
+    """The end, searched again for some units with excerpts of half the length through another prior."""
+    prior = {"name": "input space", "trained": False, "note": "untrained: input space"}
+    changed = {"seconds": 0.8, "prior": prior, **more}
+    write_point(folder, "end", [record(folder, "end", u, 8, 0.12) | changed for u in units])
+
+
+def test_the_film_leaves_out_points_of_another_prior_or_length_and_says_so(folder):
+    generated(folder)
+    other_end(folder)
+    points = load_points(folder)
+    data = unit_data([(point, unit) for point in points for unit in point.units if unit["unit"] == 1])
+    assert [point["name"] for point in data["points"]] == ["1", "2", "4", "8"]
+    assert data["left_out"] == ["end: 0.8 s, untrained: input space"]
+    assert (data["seconds"], data["prior"]["name"]) == (0.8, "input space")  # sections above and below are of the end
+    assert data["distance"]["value"] == 0.12
+    whole = unit_data([(point, unit) for point in points for unit in point.units if unit["unit"] == 0])
+    assert (len(whole["points"]), whole["left_out"]) == (4, [])
+    # Where as many points have either, the film is of the later ones.
+    for epoch in (2, 4, 8):
+        (folder / "generations" / f"epoch_000{epoch}.jsonl").unlink()
+    pair = unit_data([(point, unit) for point in load_points(folder) for unit in point.units if unit["unit"] == 1])
+    assert [point["name"] for point in pair["points"]] == ["end"]
+    said = "epoch 1: 1.6 s, untrained: mean spectrum of 120 held-out excerpts, phases searched"
+    assert pair["left_out"] == [said]
+
+
+def test_more_or_fewer_excerpts_make_no_other_prior_and_another_generator_does(folder):
+    generated(folder, epochs=(1, 2))
+    untrained = {"name": "spectral", "trained": False, "note": "untrained: mean spectrum of 7 held-out excerpts"}
+    other_end(folder, seconds=1.6, prior=untrained)
+    points = load_points(folder)
+    assert film_of([(point, point.units[-1]) for point in points]).left_out == []
+    for point, run in zip(("epoch_0001", "epoch_0002", "end"), ("a", "b", "b"), strict=True):
+        trained = {"name": "wavegan", "trained": True, "note": f"trained: model.name=wavegan of run {run}"}
+        write_point(folder, point, [record(folder, point, 1, 1, 0.12) | {"prior": trained}])
+    film = film_of([(point, point.units[0]) for point in load_points(folder)])
+    assert [point.name for point, _ in film.records] == ["epoch_0002", "end"]
+    assert film.left_out == ["epoch 1: 1.6 s, trained: model.name=wavegan of run a"]
+
+
+def test_a_row_with_other_settings_than_the_first_names_them(folder):
+    generated(folder)
+    other_end(folder)
+    rows = generations_context(read_run(folder))["rows"]
+    assert [row.other for row in rows] == ["", "0.8 s, untrained: input space", "", ""]
 
 
 def test_pages_hold_every_unit_its_sounds_and_no_markup_of_names(folder):

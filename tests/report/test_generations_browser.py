@@ -3,7 +3,7 @@
 import pytest
 
 from report.build import build
-from tests.report.generated_run import CLASSES, generated, interpreted
+from tests.report.generated_run import CLASSES, generated, interpreted, record, write_point
 
 pytestmark = pytest.mark.slow
 
@@ -83,3 +83,18 @@ def test_arrows_go_from_unit_to_unit_and_the_table_has_the_chosen_setting_first(
     assert browser.evaluate(f"{rows}.map((row) => row.className)")[-1] == "drawn"
     browser.press("ArrowRight", "ArrowRight", 39)
     browser.wait_for(f"document.querySelector('#generation-title bdi').textContent === {CLASSES[2]!r}")
+
+
+def test_the_caption_of_the_film_names_points_of_other_settings(browser, tmp_path):
+    folder = tmp_path / "other"
+    generated(folder)
+    prior = {"name": "input space", "trained": False, "note": "untrained: <b>input</b> space"}
+    write_point(folder, "end", [record(folder, "end", 1, 8, 0.12) | {"seconds": 0.8, "prior": prior}])
+    browser.size(390)
+    browser.open(build(folder).parent / "generation.html", "/1/maximise")
+    assert browser.errors() == []
+    assert browser.evaluate("document.querySelectorAll('.frames li').length") == 4
+    said = "Left out, as it has another prior or length: end: 0.8 s, untrained: <b>input</b> space."
+    assert said in browser.evaluate("document.body.textContent")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 390
+    assert "distance of 0.12" in browser.evaluate("document.querySelector('#generation-facts').textContent")
