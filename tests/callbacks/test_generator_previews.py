@@ -9,9 +9,11 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from callbacks.generator_previews import GeneratorPreviews
+from callbacks.generator_previews import SEED, GeneratorPreviews, feature_strip
 from configs.compose import compose
 from configs.gan_schema import PreviewsConfig
+from datamodules.batch import Batch
+from models.spectrogram_gan_training import SpectrogramGANTraining
 from models.wavegan_training import WaveGANTraining
 from models.wavegan_training_codes import CiwGANTraining
 
@@ -75,3 +77,52 @@ def test_other_models_are_left_alone(tmp_path):
     assert not previews.schedule.due(1)
     assert not previews.schedule.at_end
     assert previews.values == {}
+
+
+class Recordings:
+    """A training split of noises, each of another level in dB."""
+
+    n_clips = 80
+
+    def dataset(self, split: str) -> range:
+        return range(self.n_clips if split == "train" else 0)
+
+    def batch(self, split: str, indices: list[int]) -> Batch:
+        random = torch.Generator().manual_seed(5)
+        sound = torch.randn(self.n_clips, 22050, generator=random)[indices].clamp(-3, 3) / 3
+        full = torch.full((len(indices),), 22050)
+        return Batch(sound, full, torch.zeros(len(indices), dtype=torch.int64), torch.tensor(indices))
+
+
+def test_generated_features_are_drawn_on_the_scale_of_real_excerpts_at_all_points_and_after_a_resume(tmp_path):
+    torch.manual_seed(0)
+    small = ["model.width=1", "model.latents=4", "model.frames=20", "front_end.n_mels=16"]
+    module = SpectrogramGANTraining(compose(["experiment=sound_scenes_spectrogram_gan", *small]), ("a", "b")).eval()
+    fake, usual = trainer(tmp_path), module.generate
+    fake.datamodule = Recordings()
+    previews = GeneratorPreviews(PreviewsConfig(n_clips=2, on_error="raise"))
+    real = module.excerpts.hear(Recordings().batch("train", list(range(80))).waveform)
+    folder = tmp_path / "media" / "previews"
+
+    def point(epoch: int, instrument: GeneratorPreviews, factor: float) -> np.ndarray:
+        """Take a point with generated features that are louder by a factor; return those."""
+        module.generate = lambda *given: (usual(*given)[0] * factor, None)
+        instrument.take_point(fake, module, epoch)
+        return module.generate(2, SEED)[0][:, 0].detach().numpy()
+
+    with torch.no_grad():
+        first = point(1, previews, 1.0)
+        scale = previews.scale
+        assert scale == pytest.approx(tuple(np.quantile(real.numpy(), (0.01, 0.999))), abs=0.1)
+        second = point(2, previews, 0.5)
+        resumed = GeneratorPreviews(PreviewsConfig(n_clips=2, on_error="raise"))
+        resumed.load_state_dict(previews.state_dict())
+        fake.datamodule = None  # nothing is measured again
+        third = point(3, resumed, 0.25)
+    for epoch, features in ((1, first), (2, second), (3, third)):
+        picture = imread(folder / f"epoch_000{epoch}" / "spectrograms.png")[..., :3]
+        wanted = feature_strip(list(features), *scale)
+        assert np.abs(picture * 255 - wanted).max() < 1
+    assert second.mean() > first.mean()  # features are negative: half of them is louder
+    assert feature_strip(list(second), *scale).mean() > feature_strip(list(first), *scale).mean()
+    assert previews.scale == resumed.scale == scale

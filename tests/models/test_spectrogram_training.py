@@ -125,6 +125,9 @@ def test_resuming_at_an_epoch_boundary_gives_the_same_run_bit_for_bit(kind, tmp_
     stopped = tmp_path / "stopped" / f"sound_scenes_spectrogram_{kind}" / "a"
     train(compose([f"resume={stopped}"]))
     one, two = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in (whole, stopped))
+    scales = [checkpoint["callbacks"]["instrument:previews"]["scale"] for checkpoint in (one, two)]
+    assert scales[0] == scales[1]
+    assert scales[0][0] < scales[0][1]
     assert len(one["optimizer_states"]) == (2 if kind == "gan" else 1)
     for name, value in one["state_dict"].items():
         assert torch.equal(value, two["state_dict"][name]), name
