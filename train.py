@@ -179,6 +179,7 @@ def run_facts(
         "n_val": len(datamodule.dataset("val")),
         "parameters": count_parameters(model),
         "flops_per_clip": count_flops(model, *inputs),
+        **({"flops_per_step": model.step_flops()} if hasattr(model, "step_flops") else {}),
         "seconds/fit": clock.seconds,
         "memory/peak_mb": peak_memory_mb(),
         **versions(),

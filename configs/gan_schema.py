@@ -198,7 +198,7 @@ class WaveGANConfig(AdversarialConfig):
         yield from super().run_problems(config)
         data, rate = config.data, config.front_end.sample_rate
         samples = None if data.seconds is None else round(data.seconds * rate)
-        if samples != self.clip_samples:
+        if rate > 0 and samples != self.clip_samples:
             yield (
                 f"model.name={self.name} makes clips of {self.clip_samples} samples, data.seconds={data.seconds} at "
                 f"front_end.sample_rate={rate} has {samples}: set data.seconds={self.clip_samples / rate:g}"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from configs.errors import CommandError
 from configs.fields import Setting, alternatives, choices, is_optional, settings, takes_text, type_text, value_text
 from configs.given import Given
+from configs.interpolations import register_interpolations
 from configs.layers import Layer, Raw, problem_of, read_value
 from configs.registry import callbacks_type, component, names, nearest
 from configs.schema import Config
@@ -31,6 +32,7 @@ def merge(layers: Sequence[Layer]) -> Config:
     chosen = _chosen(layers)
     replaced = node_types(chosen)
     known = {setting.key: setting for setting in settings(Config, replaced=replaced)}
+    register_interpolations()
     config = OmegaConf.structured(Config)
     for node, node_type in replaced.items():
         config[node] = OmegaConf.structured(node_type)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from configs.schema import Config
 from datamodules.batch import Batch
+from models.gan_cost import step_flops
 from models.gan_generators import CHUNK, GeneratorTraining
 from models.gan_losses import critic_terms
 from models.gan_steps import StepCount, passes_over_data
@@ -84,6 +85,10 @@ class AdversarialTraining(GeneratorTraining):
         self.manual_backward(loss, inputs=list(self.generator.parameters()))
         self._step(1)
         return {"generator": loss.detach()}
+
+    def step_flops(self) -> int:
+        """Return the floating-point operations of a step of the generator and of the critic's steps before it."""
+        return step_flops(self)
 
     def _step(self, number: int) -> None:
         optimizers: Any = self.optimizers()

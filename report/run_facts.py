@@ -62,6 +62,7 @@ def _row(name: str, figures: dict[str, Any]) -> Row:
         "n": figures["test/n"],
         "parameters": figures["parameters"],
         "MFLOP/clip": figures["flops_per_clip"] / 1e6,
+        **({"GFLOP/step": figures["flops_per_step"] / 1e9} if "flops_per_step" in figures else {}),
         "fit s": figures["seconds/fit"],
         "test s": figures["seconds/test"],
         **{column: figures[key] for column, key in audit.items() if key in figures},

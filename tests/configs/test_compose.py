@@ -1,5 +1,6 @@
 """Every row of the survey's table of command-line behaviours, and the speed and lightness of the answers."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -225,3 +226,32 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "seconds"),
+    [
+        ([], 1.024),
+        (["model.size=small"], 0.256),
+        (["model.size=small", "front_end.sample_rate=8000"], 0.512),
+        (["model.n_samples=65536"], 4.096),
+        (["model.name=black_box", "trainer.gradient_clip=5"], 1.024),
+    ],
+)
+def test_digits_are_as_long_as_what_their_generator_makes(more: list[str], seconds: float) -> None:
+    for kind in ("wavegan", "ciwgan", "fiwgan"):
+        config = compose([f"experiment=digits_{kind}", "data.root=x", *more])
+        assert config.data.seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["data.seconds=0.5"], "set data.seconds=1.024"),
+        (["model.size=small", "data.seconds=0.5"], "set data.seconds=0.256"),
+        (["front_end.sample_rate=0"], "front_end.sample_rate=0 must be"),
+    ],
+)
+def test_a_length_that_does_not_fit_a_generator_is_answered_with_the_words_to_type(more: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(said)):
+        compose(["experiment=digits_ciwgan", "data.root=x", *more])
