@@ -97,6 +97,37 @@ def test_speech_commands_by_their_lists(sc09, tmp_path_factory, inside):
     assert [clip.target for clip in digits.splits["train"]] == list(range(10))
 
 
+def test_speech_commands_are_split_as_torchaudio_splits_them(tmp_path):
+    """On a miniature of the archive: speakers with several recordings, words that are no digits, noise, odd lists."""
+    from torchaudio.datasets import SPEECHCOMMANDS
+
+    folder = tmp_path / "SpeechCommands" / "speech_commands_v0.02"
+    listed: dict[str, list[str]] = {"validation_list.txt": [], "testing_list.txt": []}
+    for number, word in enumerate((*DIGITS, "cat", "zebra")):
+        for speaker in ("0a7c2a8d", "1b4c9b89", "3cc595de", "b66f4f93", "ffd2ba2f"):
+            for index in range(1 + (number + len(word) + int(speaker[0], 16)) % 3):
+                name = f"{word}/{speaker}_nohash_{index}.wav"
+                write(folder / name, 0.02, 16000)
+                where = {"1b4c9b89": "validation_list.txt", "ffd2ba2f": "testing_list.txt"}.get(speaker)
+                if where:
+                    listed[where].insert(0, name)
+    write(folder / "_background_noise_" / "white_noise.wav", 0.02, 16000)
+    (folder / "LICENSE").write_text("CC BY 4.0")
+    for file, names in listed.items():
+        (folder / file).write_text("".join(f"{name}\n" for name in names))
+    digits = open_digits(tmp_path, split="official")
+    for split, subset in (("train", "training"), ("val", "validation"), ("test", "testing")):
+        theirs = SPEECHCOMMANDS(tmp_path, subset=subset)
+        metadata = [theirs.get_metadata(n) for n in range(len(theirs))]
+        wanted = {(path, label, speaker) for path, _, label, speaker, _ in metadata if label in DIGITS}
+        inside = {
+            (clip.name.removeprefix("SpeechCommands/"), DIGITS[clip.target], digits.speaker(clip))
+            for clip in digits.splits[split]
+        }
+        assert len(digits.splits[split]) == len(inside) >= 10
+        assert inside == {(path.removeprefix("SpeechCommands/"), *more) for path, *more in wanted}
+
+
 def test_long_clips_keep_their_beginning_and_short_ones_may_be_padded(fsdd):
     plain, cut = open_digits(fsdd, seconds=None), open_digits(fsdd, seconds=0.25)
     padded = open_digits(fsdd, seconds=0.25, padded=True)
