@@ -16,7 +16,7 @@ from callbacks.explanation_fid_heard import write_heard
 from callbacks.generation_agreement import agreement_lines
 from callbacks.generation_files import record_of, write_generations
 from callbacks.generation_grid import grid_lines, paper_prior, paper_settings
-from callbacks.generation_ground import SearchGround, checked_units, search_basis, with_prior
+from callbacks.generation_ground import SearchGround, checked_units, search_basis, settings_of, with_prior
 from callbacks.generation_reference import check_references
 from callbacks.generation_result import UnitGenerations
 from callbacks.generation_search import Watch, search_units
@@ -94,9 +94,7 @@ def search_settings(callbacks: Any, settings: ExplainConfig) -> GenerationConfig
     Raises:
         CommandError: Settings that cannot be used.
     """
-    known = getattr(getattr(callbacks, "explanation_fid", None), "generation", None)
-    config = known if isinstance(known, GenerationConfig) else GenerationConfig()
-    changed = dataclasses.replace(config, **given_settings(settings))
+    changed = dataclasses.replace(settings_of(callbacks), **given_settings(settings))
     for problem in changed.problems():
         raise CommandError(problem)
     return changed

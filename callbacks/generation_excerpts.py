@@ -1,5 +1,6 @@
 """Held-out excerpts of a run's own clips: what units really respond to, and what generated sounds are compared with."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -128,7 +129,7 @@ def held_out_excerpts(datamodule: "AudioDataModule", network: Network, n_clips: 
         rate = datamodule.sample_rate
         raise InputError(
             f"no validation clip is as long as an excerpt of {network.n_samples / rate:.2f} s and no silence; the "
-            f"longest of {len(chosen)} has {longest / rate:.2f} s: choose shorter excerpts (seconds)"
+            f"longest of {len(chosen)} has {longest / rate:.2f} s: {shorter(longest / rate)}"
         )
     return Excerpts(
         datamodule,
@@ -141,6 +142,12 @@ def held_out_excerpts(datamodule: "AudioDataModule", network: Network, n_clips: 
         len(chosen),
         tuple(too_short),
     )
+
+
+def shorter(seconds: float) -> str:
+    """Say what to type where clips of so many seconds have no room for an excerpt: several fit into half of one."""
+    half = f"{math.floor(50 * seconds) / 100:g}"
+    return f"choose shorter excerpts, such as seconds={half} (explain.py: generation.seconds={half})"
 
 
 def training_excerpts(datamodule: "AudioDataModule", network: Network, most: int = TRAINING, seed: int = 0) -> Tensor:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from callbacks.benchmark_clips import data_of
 from callbacks.generation_excerpts import Excerpts, held_out_excerpts
 from callbacks.generation_network import Network, network_of
 from callbacks.generation_priors import USUAL_SECONDS, PriorPlan, build_prior, described, plan_prior
@@ -59,6 +60,32 @@ class SearchGround(SearchBasis):
     def under(self, module: AudioClassifier[Any]) -> "SearchGround":
         """Return the same for other weights of the network, whose front end gives the same features."""
         return replace(self, network=_network_of(module, self.plan, self.settings))
+
+
+def open_search(
+    run: str | Path,
+    device: str = "cpu",
+    **changes: Any,  # noqa: ANN401 - fields of GenerationConfig
+) -> SearchGround:
+    """Prepare a search in the held-out clips of a run folder, for a notebook or a script.
+
+    Args:
+        run: its path.
+        device: for example "cuda".
+        **changes: settings in place of those of the run's callback, such as `seconds=0.5` or `prior="frames"`.
+
+    Raises:
+        CommandError: No such run.
+        InputError: A run that cannot be loaded, settings that cannot be used, and as `prepare_search`.
+    """
+    opened = load_run(run, device)
+    return prepare_search(opened.model, data_of(opened), replace(settings_of(opened.config.callbacks), **changes))
+
+
+def settings_of(callbacks: Any) -> GenerationConfig:  # noqa: ANN401 - built at run time
+    """Return the settings of the search in a run's callback, or the usual ones where it has none."""
+    known = getattr(getattr(callbacks, "explanation_fid", None), "generation", None)
+    return known if isinstance(known, GenerationConfig) else GenerationConfig()
 
 
 def prepare_search(

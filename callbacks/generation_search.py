@@ -1,12 +1,13 @@
 """What units of a run ask for: sounds generated to excite them, scored against the real excerpts that do.
 
-    ground = prepare_search(module, datamodule, settings)
+    ground = open_search("RUN")
     found = search_units(ground, ["dog", "bottleneck:5"])
     found[0].choice.score  # the setting whose sounds are nearest to the real excerpts, with its scores
     found[0].waveform  # (n, N) its sounds
 
-A ground is prepared once: excerpts are kept as the network's inputs, so that later searches see the weights of their
-moment. `callbacks.generation_files` writes what is found.
+Within a program that has model and data at hand, `prepare_search` makes the ground. It is made once: excerpts are kept
+as the network's inputs, so that later searches see the weights of their moment. `callbacks.generation_files` writes
+what is found.
 """
 
 import time
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from callbacks.generation_ground import SearchGround, prepare_search
+from callbacks.generation_ground import SearchGround, open_search, prepare_search
 from callbacks.generation_priors import lanes_of
 from callbacks.generation_reference import reference_of
 from callbacks.generation_result import UnitGenerations, WarmStart, refreshed
@@ -43,6 +44,7 @@ __all__ = [
     "UnitGenerations",
     "WarmStart",
     "Watch",
+    "open_search",
     "prepare_search",
     "reference_of",
     "refreshed",

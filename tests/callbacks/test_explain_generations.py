@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from callbacks import generation_ground
+from callbacks.generation_search import open_search
 from configs.compose import compose
+from configs.errors import InputError
 from datamodules.sound_scenes import SoundScenes
 from explain import main
 from report.generations_file import load_points
@@ -130,18 +133,51 @@ def test_more_clips_are_advised_where_there_may_be_more(run, capsys):
     assert "n_clips" not in capsys.readouterr().err
 
 
+FIVE_LINES = """from callbacks.generation_search import open_search, search_units
+
+found = search_units(open_search("RUN"), ["voice"])[0]
+print(found.choice.score, found.waveform.shape, found.sample_rate)
+"""
+
+
+def test_a_search_in_a_notebook_takes_at_most_five_lines(untrained_run, tmp_path, capsys):
+    """With the clips of the default experiment, 5 s of sound scenes, and excerpts as long as they are by default."""
+    assert len(FIVE_LINES.splitlines()) <= 5
+    given = {"data.n_train": 32, "data.n_val": 40, "data.n_test": 10, "data.cache_dir": str(tmp_path / "cache")}
+    quick = {"latents": 3, "snapshots": "[2]", "lr": "[0.3]", "transform": "[0.0]", "class_share": 1.0}
+    quick |= {"vocoder_iterations": 2, "least": 6}
+    given |= {f"callbacks.explanation_fid.generation.{name}": value for name, value in quick.items()}
+    given["data.seconds"] = compose([]).data.seconds
+    config = compose([f"{key}={value}" for key, value in given.items()])
+    folder = untrained_run(class_names=SoundScenes(config.data, config.front_end.sample_rate).class_names, **given)
+    names = {}
+    exec(FIVE_LINES.replace('"RUN"', repr(str(folder))), names)
+    found = names["found"]
+    assert (found.unit.name, found.sample_rate) == ("voice", 22050)
+    assert found.waveform.shape == (3, 68 * 512)  # frames of 1.6 s
+    assert [snapshot.step for snapshot in found.search.snapshots] == [2]  # the settings of the run's own callback
+    assert "22050" in capsys.readouterr().out
+
+
+def test_short_clips_are_answered_with_the_setting_to_type(run):
+    with pytest.raises(InputError, match=r"excerpt of 1\.60 s .* has 1\.00 s: .* such as seconds=0\.5 \(explain"):
+        open_search(run)
+    assert open_search(run, seconds=0.5).excerpts.n_samples == 11025
+
+
 def test_the_example_of_the_readme_runs_as_written(run, monkeypatch, capsys):
     import configs.generation_schema as schema
 
     quick = {"seconds": 0.4, "latents": 3, "snapshots": [2], "lr": [0.3], "transform": [0.0], "share": 0.5}
     settings = schema.GenerationConfig(**quick, class_share=1.0, vocoder_iterations=2)
     monkeypatch.setattr(schema, "GenerationConfig", lambda: settings)
+    monkeypatch.setattr(generation_ground, "settings_of", lambda callbacks: settings)
     text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     example = text.split("```python\n# search.py\n")[1].split("```")[0]
     names = {}
     exec(example.replace('"RUN"', repr(str(run))), names)
-    found = names["found"][0]
-    assert found.unit.name == names["run"].class_names[0]
+    found = names["found"][0] if isinstance(names["found"], list) else names["found"]
+    assert found.unit.is_class
     assert found.waveform.ndim == 2
     assert "22050" in capsys.readouterr().out
 
