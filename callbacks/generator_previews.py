@@ -74,7 +74,7 @@ class GeneratorPreviews(Instrument[Preview]):
         """Return the clips side by side on one scale, and what the scale is."""
         if found.features is not None and self.scale is not None:
             strip = feature_strip(list(found.features), *self.scale)
-            return strip, "{:.1f} to {:.1f} in units of {}".format(*self.scale, module.sound.unit)
+            return strip, f"{self.scale[0]:.1f} to {self.scale[1]:.1f} in units of {module.sound.unit}"
         n_fft = module.front_end.config.n_fft
         spectra = module.front_end.stft(torch.from_numpy(found.sounds).to(module.device)).abs().cpu().numpy()
         return spectrogram_strip(list(spectra), n_fft), "-80 to 0 dB"

@@ -21,7 +21,8 @@ def step_flops(module: "AdversarialTraining") -> int:
     """
     n, settings = module.config.data.batch_size, module.settings
     generator, critic = _hollow(module.generator), _hollow(module.critic)
-    q = _hollow(module.q) if isinstance(getattr(module, "q", None), nn.Module) else None
+    own = getattr(module, "q", None)
+    q = _hollow(own) if isinstance(own, nn.Module) else None
     latents = torch.empty(n, settings.latents, device="meta")
     with torch.enable_grad(), FlopCounterMode(display=False) as of_critic:
         with torch.no_grad():
