@@ -130,6 +130,10 @@ def test_a_row_with_other_settings_than_the_first_names_them(folder):
     other_end(folder)
     rows = generations_context(read_run(folder))["rows"]
     assert [row.other for row in rows] == ["", "0.8 s, untrained: input space", "", ""]
+    said = "1.6 s from left to right where a row names no other length"
+    assert said in (build(folder).parent / "generations.html").read_text()
+    generated(folder)
+    assert said not in (build(folder).parent / "generations.html").read_text()
 
 
 def test_pages_hold_every_unit_its_sounds_and_no_markup_of_names(folder):
