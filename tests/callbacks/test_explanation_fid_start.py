@@ -73,8 +73,8 @@ def loaded(untrained_run, tmp_path):
     return opened.model, data_of(opened)
 
 
-def begun(folder, model, data, **search):
-    config = ExplanationFidConfig(generation=GenerationConfig(**SEARCH | search), **POINT, on_error="warn")
+def begun(folder, model, data, on_error="warn", **search):
+    config = ExplanationFidConfig(generation=GenerationConfig(**SEARCH | search), **POINT, on_error=on_error)
     callback = ExplanationFid(config, folder)
     callback.setup(Fake(folder, data), model, "fit")
     callback.on_fit_start(Fake(folder, data), model)
@@ -83,10 +83,10 @@ def begun(folder, model, data, **search):
 
 def test_too_few_excerpts_for_any_weights_are_refused_before_a_prior_is_learned(loaded, learned, tmp_path):
     # 6 clips of each class with 4 excerpts, of which 2 do not overlap.
-    said = (
-        "callbacks.explanation_fid: none of 2 units has enough; alarm: 12 reference excerpts of 24 at most, and 13 are"
-    )
+    said = "none of 2 units has enough; alarm: 12 reference excerpts of 24 at most, and 13 are"
     with pytest.raises(InputError, match=said):
+        begun(tmp_path, *loaded, on_error="raise", prior="frames", least=13)
+    with pytest.warns(UserWarning, match=f"callbacks.explanation_fid: epoch 0 is skipped: InputError: {said}"):
         begun(tmp_path, *loaded, prior="frames", least=13)
     assert not learned
     begun(tmp_path, *loaded, prior="frames", least=12)
@@ -108,7 +108,7 @@ def test_clips_that_are_too_short_are_said(loaded, tmp_path, monkeypatch, capsys
     assert said in capsys.readouterr().out
 
 
-def test_what_is_no_input_error_is_met_as_the_settings_say(loaded, tmp_path, monkeypatch):
+def test_an_error_before_the_start_is_met_as_the_settings_say(loaded, tmp_path, monkeypatch):
     def broken(*args, **more):
         raise OSError("no space left")
 
