@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from configs.gan_schema import SIZES, DigitsData
+from configs.gan_schema import SIZES, DigitsData, WaveGANConfig
 
 
 def register_interpolations() -> None:
@@ -16,8 +16,9 @@ def generated_seconds(*, _root_: Any) -> float | None:  # noqa: ANN401 - OmegaCo
     """Return the length of what the chosen generator of waveforms makes; for other models, the usual one of digits."""
     from omegaconf import OmegaConf
 
-    size, samples = (OmegaConf.select(_root_, f"model.{name}") for name in ("size", "n_samples"))
     rate = OmegaConf.select(_root_, "front_end.sample_rate")
-    if size not in SIZES or rate <= 0:
+    # Generators of spectrograms have sizes too, and frames in place of samples.
+    if not issubclass(OmegaConf.get_type(_root_, "model") or object, WaveGANConfig) or rate <= 0:
         return DigitsData.seconds
+    size, samples = (OmegaConf.select(_root_, f"model.{name}") for name in ("size", "n_samples"))
     return (SIZES[size][1] if samples is None else samples) / rate  # type: ignore[no-any-return]

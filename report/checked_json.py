@@ -8,6 +8,10 @@ from typing import Any
 from configs.errors import InputError
 
 
+class OtherVersionError(InputError):
+    """A file is whole, and another version wrote it."""
+
+
 def read_objects(
     path: Path, version: int, needed: Sequence[str], advice: str, check: Callable[[Any], None] | None = None
 ) -> list[dict[str, Any]]:
@@ -21,7 +25,8 @@ def read_objects(
         check: what else may be wrong with an object; raises ValueError.
 
     Raises:
-        InputError: The file is damaged or of another version.
+        OtherVersionError: The file is of another version.
+        InputError: The file is damaged.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -29,7 +34,7 @@ def read_objects(
         found: list[dict[str, Any]] = [json.loads(line) for line in lines]
         for one in found:
             if one["version"] != version:
-                raise ValueError("written by another version")
+                raise OtherVersionError(f"{path}: cannot be read: written by another version; {advice}")
             missing = [name for name in needed if name not in one]
             if missing:
                 raise ValueError(f"{missing[0]} is missing")

@@ -64,6 +64,10 @@ FIRST_OF: dict[str, tuple[str, ...]] = {
 SHARES = ("accuracy", "map", "fidelity", "faithfulness", "faithfulness_random", "named_units")
 """Columns that runs hold as shares, and the table as per cent."""
 PARAMETERS = 1e-3
+PREPARED = "explanation_fid/prepare_seconds"
+"""Entry that searches of sounds have had since their kernel distance and floors are the present ones."""
+OTHER_SCALE = ("frechet_floor", "kernel", "kernel_floor")
+"""Columns that are left out of runs without it: their figures have another scale and cannot be averaged with others."""
 
 
 def cell_figures(folder: RunFolder) -> dict[str, float]:
@@ -71,6 +75,9 @@ def cell_figures(folder: RunFolder) -> dict[str, float]:
     last = last_logged(folder.metrics)
     summary = folder.read_summary() or {}
     known: Mapping[str, Any] = last | summary
+    if PREPARED not in known:
+        other = {name for column in OTHER_SCALE for name in FIRST_OF[column]}
+        known = {name: value for name, value in known.items() if name not in other}
     found: dict[str, float] = {}
     for column, names in FIRST_OF.items():
         value = next((known[name] for name in names if _is_number(known.get(name))), None)
@@ -99,8 +106,13 @@ def last_logged(path: Path) -> dict[str, float]:
 
 
 def instrument_seconds(last: Mapping[str, float]) -> float:
-    """Return the seconds that instruments spent within a training, from the last values that it logged."""
-    return sum(value for name, value in last.items() if name.endswith("/seconds") and name.count("/") == 1)
+    """Return the seconds that instruments spent within a training, from the last values that it logged.
+
+    What is prepared before the clock of the training starts is in the seconds of an instrument, and not within it.
+    """
+    signs = {"seconds": 1, "prepare_seconds": -1}
+    names = {name: name.split("/") for name in last}
+    return sum(signs[parts[1]] * last[name] for name, parts in names.items() if len(parts) == 2 and parts[1] in signs)
 
 
 def named_share(path: Path) -> float | None:

@@ -1,9 +1,10 @@
 """What the figures of a classification benchmark rest on, and what its tests can say, in sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from report.benchmark_table import number
+from report.classification_columns import COLUMNS
 
 NOUNS = {"fold": "folds", "seed": "seeds"}
 
@@ -28,8 +29,18 @@ def note(result: Mapping[str, Any]) -> str:
         parts.append(f"Chance: {number(result['chance'], '%')} %.")
     incomplete = [row for row in result["rows"] if row["finished"] < row["planned"]]
     parts += [f"{row['model']} has {row['finished']} of {row['planned']} trainings." for row in incomplete]
+    parts += [sentence for row in result["rows"] for sentence in _of_fewer(row)]
     text = " ".join(parts)
     return text[0].upper() + text[1:]
+
+
+def _of_fewer(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each figure of a row that some of its finished trainings lack."""
+    for column in COLUMNS:
+        for key, name in ((column.key, column.label), (column.control, f"{column.label} ({column.beside})")):
+            figure = row["figures"].get(key)
+            if figure is not None and figure["n"] < row["finished"]:
+                yield f"{row['model']}: {name} is the mean of {figure['n']} of {row['finished']} trainings."
 
 
 def limits_note(result: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from report.generations_file import (
     key_of,
     load_points,
     nearest_of,
+    points_of_other_versions,
 )
 from report.interpretations_file import load_interpretations
 from report.page import File
@@ -81,7 +82,7 @@ def generations_context(run: RunContents) -> dict[str, Any] | None:
         "zero": _share(0.0, low, top),
         "ends": (low, top),
         "distance": NAMES[by],
-        "lead": lead(last),
+        "lead": lead(last, points_of_other_versions(run.explanations)),
         "prior": first["prior"],
         "judge": first.get("judge"),
         "judge_note": first.get("judge_note", ""),
@@ -155,8 +156,8 @@ def related(run: RunContents) -> list[tuple[str, str]]:
     return pages if len(pages) > 1 else []
 
 
-def lead(last: Sequence[Record]) -> str:
-    """Say in two sentences what the list compares."""
+def lead(last: Sequence[Record], others: Sequence[str] = ()) -> str:
+    """Say in two sentences what the list compares, and which points of `others` versions it leaves out."""
     first, count = last[0], len(last)
     left_out = first["reference"].get("left_out")
     whose = f"{count} units" if count > 1 else "one unit"
@@ -167,6 +168,7 @@ def lead(last: Sequence[Record]) -> str:
         f"those that do. The distance compares {chosen_lane(first)['n']} generated sounds with "
         f"{_range([unit['reference']['n'] for unit in last])} real excerpts each, which did not train the network."
         + (f" Excerpts are {left_out}." if left_out else "")
+        + (f" Left out, as another version wrote them: {', '.join(others)}." if others else "")
     )
 
 

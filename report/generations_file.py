@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from report.checked_json import read_objects
+from report.checked_json import OtherVersionError, read_objects
 
 VERSION = 2
 """Of version 1 were kernel distances of a Gaussian kernel, which have another scale."""
@@ -59,11 +59,33 @@ class GenerationPoint:
 def load_points(folder: Path) -> list[GenerationPoint]:
     """Return the points of a run, first to last, the end after all others; none where nothing was generated.
 
+    Those of another version are left out where there is one of this version: the end of a run can be made again, points
+    of its training cannot. `points_of_other_versions` names them.
+
     Raises:
-        InputError: A file is damaged or of another version.
+        InputError: A file is damaged, or all are of another version.
     """
-    points = [_load(path, path.stat().st_mtime_ns) for path in paths_of(folder)]
-    return [point for point in points if point.units]
+    points, others = list[GenerationPoint](), list[OtherVersionError]()
+    for path in paths_of(folder):
+        try:
+            points.append(_load(path, path.stat().st_mtime_ns))
+        except OtherVersionError as error:
+            others.append(error)
+    points = [point for point in points if point.units]
+    if others and not points:
+        raise others[-1]
+    return points
+
+
+def points_of_other_versions(folder: Path) -> list[str]:
+    """Return the names of the points that were written by another version, first to last."""
+    names = []
+    for path in paths_of(folder):
+        try:
+            _load(path, path.stat().st_mtime_ns)
+        except OtherVersionError:
+            names.append(path.stem)
+    return names
 
 
 def paths_of(folder: Path) -> list[Path]:

@@ -14,11 +14,12 @@ No recording stands on both sides of a comparison.
 """
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from report.checked_json import read_objects
+from report.checked_json import OtherVersionError, read_objects
 from report.run_folder import replace_file
 
 VERSION = 2
@@ -42,12 +43,17 @@ def load_interpretations(folder: Path) -> list[dict[str, Any]]:
 def save_interpretations(folder: Path, point: Mapping[str, Any]) -> Path:
     """Write a point behind those of earlier epochs; later ones, of a run that was resumed, are dropped.
 
+    So are, with a warning, points of another version: a run of before can be resumed, and explained again.
+
     Raises:
         InputError: The file cannot be written, or an earlier one cannot be read.
     """
-    before = [
-        old for old in load_interpretations(folder) if not old["end"] and old["epoch"] < point["epoch"] + point["end"]
-    ]
+    try:
+        known = load_interpretations(folder)
+    except OtherVersionError:
+        warnings.warn(f"{folder / FILE}: points of another version are left out", stacklevel=2)
+        known = []
+    before = [old for old in known if not old["end"] and old["epoch"] < point["epoch"] + point["end"]]
     lines = [json.dumps({"version": VERSION, **each}, allow_nan=False) for each in (*before, point)]
     path = folder / FILE
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -113,8 +113,6 @@ def bootstrap_band(
             count = int(numbers.max()) + 1
             taken = torch.randint(count, (count,), generator=generator).tolist()
             chosen = torch.cat([(numbers == number).nonzero().flatten() for number in taken]).to(rows.device)
-        if len(chosen) < 2:
-            continue
         x, p = rows[chosen], projected[chosen]
         mean = x.mean(dim=0)
         own = (x - mean).square().sum() / (len(x) - 1)

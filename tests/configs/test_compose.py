@@ -236,6 +236,7 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         (["model.size=small", "front_end.sample_rate=8000"], 0.512),
         (["model.n_samples=65536"], 4.096),
         (["model.name=black_box", "trainer.gradient_clip=5"], 1.024),
+        (["model.name=spectrogram_gan", "model.size=small", "model.frames=32"], 1.024),  # has sizes of its own
     ],
 )
 def test_digits_are_as_long_as_what_their_generator_makes(more: list[str], seconds: float) -> None:

@@ -157,6 +157,26 @@ def test_figures_of_a_run_come_from_its_files(tmp_path):
     assert named_share(tmp_path / "end.jsonl") is None
 
 
+def test_what_was_searched_with_another_kernel_is_in_no_mean(tmp_path):
+    folder, end = RunFolder(tmp_path), "explanation_fid/end"
+    known = {f"{end}/{name}_distance{part}": 2.0 for name in ("kernel", "frechet") for part in ("", "_floor")}
+    folder.write_summary({"test/accuracy": 0.5, "seconds/fit": 100.0, **known})
+    assert cell_figures(folder).keys() == {"accuracy", "seconds", "frechet"}
+    # What is prepared is in the seconds of the instrument, before the clock of the training.
+    folder.metrics.write_text("step,explanation_fid/prepare_seconds,explanation_fid/seconds\n1,60.0,70.0\n")
+    found = cell_figures(folder)
+    assert found.keys() == {"accuracy", "seconds", "frechet", "frechet_floor", "kernel", "kernel_floor"}
+    assert found["seconds"] == 90.0
+
+
+def test_the_note_says_where_a_mean_is_over_fewer_trainings():
+    known = {"frechet": 3.0, "frechet_floor": 1.0}
+    cells = [cell("by_design", 1, 90.0, figures=known), cell("by_design", 2, 85.0, figures={"frechet": 5.0})]
+    part = tabulate(cells, COMMANDS)["sets"][0]
+    assert "by_design: Fréchet (real) is the mean of 1 of 2 trainings." in part["note"]
+    assert part["note"].count(" is the mean of ") == 1
+
+
 def test_several_labels_are_compared_by_mean_average_precision():
     random = np.random.default_rng(0)
     target = (random.random((200, 3)) < 0.25).astype(float)

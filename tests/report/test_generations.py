@@ -8,9 +8,9 @@ from configs.errors import InputError
 from report.build import build
 from report.generations import band_ticks, generations_context, latest, lead, slaney
 from report.generations_data import distance_of, film_of, unit_data
-from report.generations_file import load_points
+from report.generations_file import load_points, points_of_other_versions
 from report.interpretations import charts, tables
-from report.interpretations_file import load_interpretations, save_interpretations
+from report.interpretations_file import FILE, load_interpretations, save_interpretations
 from report.run_contents import read_run
 from tests.report.generated_run import CLASSES, generated, interpreted, record, write_point
 
@@ -175,6 +175,22 @@ def test_a_damaged_file_is_named_with_what_to_do(folder, change, said):
     assert said in (build(folder).parent / "generations.html").read_text()
 
 
+def test_an_end_that_is_made_again_is_shown_without_the_points_of_an_earlier_version(folder):
+    old = record(folder, "epoch_0001", 0, 1, 0.2) | {"version": 1}
+    write_point(folder, "epoch_0001", [old])
+    write_point(folder, "end", [record(folder, "end", 0, 16, 0.1) | {"version": 1}])
+    with pytest.raises(InputError, match=r"end\.jsonl: .*another version; make it again"):
+        load_points(folder)
+    write_point(folder, "end", [record(folder, "end", 0, 16, 0.11)])
+    assert [point.name for point in load_points(folder)] == ["end"]
+    assert points_of_other_versions(folder) == ["epoch_0001"]
+    said = "Left out, as another version wrote them: epoch_0001."
+    assert said in (build(folder).parent / "generations.html").read_text()
+    (folder / "generations" / "epoch_0001.jsonl").write_text("{damaged")
+    with pytest.raises(InputError, match=r"epoch_0001\.jsonl"):
+        load_points(folder)
+
+
 def test_a_run_without_generated_sounds_has_no_such_pages(folder):
     assert generations_context(read_run(folder)) is None
     assert not (build(folder).parent / "generations.html").exists()
@@ -203,6 +219,21 @@ def test_points_of_interpretations_that_a_resumed_run_takes_again_are_replaced(f
     save_interpretations(folder, again)
     points = load_interpretations(folder)
     assert [(p["epoch"], p["end"], p["n_clips"]) for p in points] == [(1, False, 24), (2, False, 99)]
+
+
+def test_interpretations_of_an_earlier_version_do_not_stop_a_run_that_goes_on(folder):
+    interpreted(folder, epochs=(1, 2))
+    point = load_interpretations(folder)[-1]
+    path = folder / FILE
+    path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
+    with pytest.raises(InputError, match="another version"):
+        load_interpretations(folder)
+    with pytest.warns(UserWarning, match="points of another version are left out"):
+        save_interpretations(folder, point | {"version": 2, "epoch": 3})
+    assert [p["epoch"] for p in load_interpretations(folder)] == [3]
+    path.write_text("{damaged")
+    with pytest.raises(InputError, match="cannot be read"):
+        save_interpretations(folder, point)
 
 
 def test_means_over_classes_stand_beside_their_floors_and_what_is_missing_has_no_table(folder):
