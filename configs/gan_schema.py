@@ -217,11 +217,14 @@ class InformationGANConfig(WaveGANConfig):
     """Weight lambda of the information term."""
     q_learning_rate: float = 1e-4
     """Learning rate of RMSProp, which steps Q network and generator together."""
+    q_noise: float = 0.0
+    """Largest deviation of white noise over what the Q network hears, drawn for each clip; 0: none, as published."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""
         yield from super().problems()
         yield from above_zero(self, "model", ("information_weight", "q_learning_rate"))
+        yield from at_least(self, "model", 0, ("q_noise",))
 
 
 @dataclass

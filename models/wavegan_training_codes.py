@@ -38,7 +38,7 @@ class InformationGANTraining(WaveGANTraining):
         latents, _ = self.latents(n)
         made = self.generator(latents)
         adversarial = -self.critic(made).float().mean()
-        information = self.codes.loss(self.q(made), latents[:, : self.codes.n_variables])
+        information = self.codes.loss(self.q(noisy(made, self.settings.q_noise)), latents[:, : self.codes.n_variables])
         weights = list(self.generator.parameters())
         self.manual_backward(adversarial, inputs=weights, retain_graph=True)
         own = self._take_gradients(weights)
@@ -97,6 +97,17 @@ class FiwGANTraining(InformationGANTraining):
         """
         assert isinstance(self.settings, FiwGANConfig)  # noqa: S101 (the registry pairs them)
         return _fitting(BinaryCodes(self.settings.bits or bits_for(len(self.class_names))), self.settings.latents)
+
+
+def noisy(clips: Tensor, loudest: float) -> Tensor:
+    """Clips (B, N) under white noise whose deviation is drawn for each of them from [0, loudest).
+
+    A code that is read through noise has to be audible: without it a trace at -70 dB is enough, and one code may stand
+    for two words.
+    """
+    if loudest == 0:
+        return clips
+    return clips + loudest * torch.rand(len(clips), 1, device=clips.device) * torch.randn_like(clips)
 
 
 def _fitting(codes: Codes, n_latents: int) -> Codes:

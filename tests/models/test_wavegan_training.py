@@ -13,7 +13,7 @@ from configs.errors import InputError
 from models.gan_collapse import CollapseError
 from models.gan_loading import load_generator
 from models.run_loading import load_run
-from models.wavegan_training_codes import CiwGANTraining
+from models.wavegan_training_codes import CiwGANTraining, noisy
 from train import InterruptedRunError, train
 
 WORDS = ("a", "s", "a-a")
@@ -139,7 +139,7 @@ def ciwgan(*more):
 
 
 def test_both_gradients_of_the_generator_are_of_one_forward_pass_and_stepped_apart():
-    settings = ("model.phase_shuffle=0", "model.learning_rate=3e-4", "model.q_learning_rate=2e-4")
+    settings = ("model.phase_shuffle=0", "model.learning_rate=3e-4", "model.q_learning_rate=2e-4", "model.q_noise=0")
     model, other = ciwgan(*settings), ciwgan(*settings)
     torch.manual_seed(1)
     model.generator_step(4)
@@ -158,6 +158,24 @@ def test_both_gradients_of_the_generator_are_of_one_forward_pass_and_stepped_apa
     for name, value in other.state_dict().items():
         torch.testing.assert_close(model.state_dict()[name], value, msg=name)
     assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_noise_over_what_q_hears_has_a_level_of_its_own_in_each_clip():
+    torch.manual_seed(0)
+    clips = torch.rand(200, 4096)
+    levels = (noisy(clips, 0.2) - clips).std(dim=1)
+    assert levels.max() < 0.21
+    assert levels.min() < 0.01
+    assert levels.mean() == pytest.approx(0.1, abs=0.01)
+    assert noisy(clips, 0) is clips
+
+
+def test_q_hears_the_noise_and_the_critic_does_not():
+    model, heard = ciwgan("model.q_noise=0.5"), {}
+    for name in ("critic", "q"):
+        getattr(model, name).register_forward_pre_hook(lambda _, inputs, name=name: heard.update({name: inputs[0]}))
+    model.generator_step(4)
+    assert 0 < (heard["q"] - heard["critic"]).std() < 0.5
 
 
 def test_each_step_moves_its_own_networks_only():
