@@ -34,7 +34,7 @@ class UnitGenerations:
         ceiling: of the latents that the search began with.
         floors: distances of as many real excerpts to other real ones.
         endless: Fréchet distance of the chosen setting for endless sounds (FID-infinity), on a line through those of
-            fewer; None after a refresh, and for fewer than ten sounds or recordings.
+            fewer; None after a refresh, for fewer than 16 sounds, and for fewer than ten recordings.
         by: the distance that chose: frechet, or kernel where there are too few recordings for it.
         choice: the setting whose sounds explain the unit best, and why.
         lane: the setting as such.

@@ -130,7 +130,7 @@ class AdversarialConfig(GeneratorConfig):
     gradient_penalty: float = 10.0
     """Weight lambda of the gradient penalty."""
     final_rate: float = 1.0
-    """Share of the learning rates that is left at the end, to which they fall linearly; 1: constant, as published."""
+    """Share of the learning rates left at the end, to which they fall linearly; more epochs raise them; 1: constant."""
 
     def problems(self) -> Iterator[str]:
         """Yield one sentence per setting that cannot be used."""

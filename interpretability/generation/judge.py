@@ -33,8 +33,9 @@ PRINCIPAL = 16
 mostly bias."""
 RECORDINGS = 10
 """Recordings of a reference below which there is no Fréchet distance of features; the kernel distance stands alone."""
-LINE = 10
-"""Sounds below which their distance is not extrapolated to endless ones."""
+LINE = PRINCIPAL
+"""Sounds below which their distance is not extrapolated to endless ones: of fewer than there are components, it is no
+line, and ends at about thrice what it should."""
 UNKNOWN = float("nan")
 
 

@@ -168,7 +168,7 @@ def test_many_recordings_have_a_frechet_distance(ground):
 
 def test_the_distance_of_endless_sounds_stands_beside_that_of_the_chosen_setting(ground):
     assert search_units(ground, ["bottleneck:1"], share=0.8)[0].endless is None  # no line through four sounds
-    changes = {"share": 0.8, "latents": 10}
+    changes = {"share": 0.8, "latents": 16}
     found = search_units(ground, ["bottleneck:1"], **changes)[0]
     assert found.endless.distance < found.choice.score.layer
     assert found.endless.r_squared <= 1

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from interpretability.generation.frechet import frechet_distance
-from interpretability.generation.frechet_uncertainty import floor_band
-from interpretability.generation.judge import RECORDINGS, reduced_frechet
+from interpretability.generation.frechet_uncertainty import floor_band, frechet_infinity
+from interpretability.generation.judge import LINE, RECORDINGS, reduced, reduced_frechet
 from interpretability.generation.kernel_distance import kernel_distance, median_distance
 
 EACH, SIZE = 3, 24
@@ -50,6 +50,16 @@ def test_floors_of_few_recordings(n, each):
 
 def test_kernel_floor_of_few_recordings():
     assert share_inside("kernel", 4, 3, 64, 40, 40) >= 0.76
+
+
+def test_the_least_sounds_that_are_extrapolated_tell_what_many_would_have():
+    random, found, many = torch.Generator().manual_seed(0), [], []
+    for _ in range(20):
+        reference, _ = alike(60, 1, 64, random)
+        real, made = reduced(reference, alike(LINE, 1, 64, random)[0])
+        found.append(frechet_infinity(real, made, torch.Generator().manual_seed(0)).distance)
+        many.append(float(frechet_distance(*reduced(reference, alike(4000, 1, 64, random)[0]))))
+    assert sum(found) == pytest.approx(sum(many), rel=0.5)  # of ten sounds it is three times as much
 
 
 @pytest.mark.slow
